@@ -1,0 +1,1 @@
+"""How is a faulty access policy repaired, and how is the repair proved?"""

@@ -1,0 +1,188 @@
+"""The ports of a specialist: what the one loop calls, and what it hands in.
+
+A specialist is a folder under `agents/` with an `agent.toml` (see `manifests.py`) whose `specialist` entry names a
+function `build(context: Context) -> Specialist`. Nothing here imports a specialist.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opswright.nouns import (
+    Action,
+    History,
+    Json,
+    Observation,
+    Outcome,
+    Permit,
+    Proposal,
+    Task,
+    Tier,
+    UndoOp,
+    Verdict,
+)
+
+
+class Proposer(Protocol):
+    """Who comes up with something to try."""
+
+    def ask(self, task: Task, history: History, tier: Tier) -> Proposal | None:
+        """The next proposal of this tier, or None when the tier has nothing new to offer (the router then moves up).
+
+        Sees the whole history: in search a rejected trial is information. Raises ModelRetry, BudgetSpent, EndpointFailed.
+        """
+        ...
+
+
+class Checker(Protocol):
+    """Who decides. Both are pure functions of their arguments."""
+
+    def precheck(self, task: Task, proposal: Proposal) -> Verdict:
+        """Schema, ranges, cheap proofs: rejects what must not even be tried."""
+        ...
+
+    def judge(self, task: Task, history: History) -> Verdict:
+        """The verdict on the last trial of the history, in the light of the others."""
+        ...
+
+
+class Performer(Protocol):
+    """What a trial or an adoption changes the world with: permit checked, undo on disk first, exactly once per key."""
+
+    def perform(self, action: Action, permit: Permit) -> Json:
+        """Does it and returns the effect's own result."""
+        ...
+
+
+class Trialist(Protocol):
+    """Who tries. A trial is always undone: the loop reverts everything it performed, whatever happens."""
+
+    def trial_actions(self, task: Task, proposal: Proposal) -> Sequence[Action]:
+        """What the trial would change; empty where it is free of side effects (a proof, a read-only execution)."""
+        ...
+
+    def trial(self, task: Task, proposal: Proposal, performer: Performer, permits: Mapping[str, Permit]) -> Observation:
+        """Runs it; `permits` by action hash, one for each of `trial_actions`."""
+        ...
+
+
+class Adopter(Protocol):
+    """Who makes an accepted result real."""
+
+    def adoption(self, task: Task, proposal: Proposal) -> Sequence[Action]:
+        """The actions that adopt the result; empty when the result is only shown."""
+        ...
+
+    def result(self, task: Task, history: History, verdict: Verdict) -> Json:
+        """The specialist's result object for the envelope and the receipt, of the best accepted trial (or none)."""
+        ...
+
+    def verify(self, task: Task, proposal: Proposal) -> Verdict:
+        """After adoption: is it what was accepted?"""
+        ...
+
+
+class Replayer(Protocol):
+    """Who can check a receipt again without the live system."""
+
+    def replay(self, task: Task, result: Json, evidence: Json) -> Verdict:
+        """Recomputes every proof or statistic the evidence claims, from the task and the result alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What an episode taught: `scope` says where it holds (specialist, organisation, service), `content` is typed JSON."""
+
+    scope: str
+    kind: str
+    content: Mapping[str, Json]
+    text: str
+
+
+class Reflector(Protocol):
+    """Who draws lessons from a judged episode."""
+
+    def reflect(self, task: Task, history: History, verdict: Verdict) -> Sequence[Lesson]:
+        """Lessons worth keeping; empty when there is none."""
+        ...
+
+
+class Effect(Protocol):
+    """One kind of change, one file under `tools/`, named by its dotted path there (`files.write`).
+
+    The module offers these four functions itself; `permit` is checked again inside `perform`.
+    """
+
+    def capture(self, arguments: Mapping[str, Json]) -> UndoOp | None:
+        """Reads what `revert` will need, changing nothing; None for an irreversible effect."""
+        ...
+
+    def perform(self, action: Action, permit: Permit, key: str) -> Json:
+        """Does it; `key` is the idempotency key to hand on to systems that keep one."""
+        ...
+
+    def landed(self, arguments: Mapping[str, Json], key: str) -> bool | None:
+        """After a crash: did it happen? None when that cannot be known."""
+        ...
+
+    def revert(self, captured: Mapping[str, Json]) -> None:
+        """Puts the captured values back. Idempotent: reverting twice, or what never happened, changes nothing more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Specialist:
+    """The ports of one specialist, bundled; `version` is its validator's, and stands in every receipt."""
+
+    name: str
+    version: str
+    proposer: Proposer
+    checker: Checker
+    trialist: Trialist
+    adopter: Adopter
+    reflector: Reflector
+    replayer: Replayer
+
+
+class Memory(Protocol):
+    """What earlier episodes taught (knowledge/reflections.py)."""
+
+    def recall(self, specialist: str, scope: str, query: str, limit: int = 5) -> Sequence[Any]:
+        """Active lessons of a scope, most useful first."""
+        ...
+
+
+class Models(Protocol):
+    """What a specialist sees of the gateway: one question in a pydantic shape, metered and recorded."""
+
+    def available(self) -> Sequence[Tier]:
+        """Model tiers that are configured, cheapest first; empty without a model."""
+        ...
+
+    def ask(self, tier: Tier, prompt_id: str, inputs: Mapping[str, Json], shape: type[Any]) -> Any:
+        """An instance of `shape` (a pydantic model). Raises ModelRetry, BudgetSpent, EndpointFailed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a specialist is built with; nothing else of the program reaches it."""
+
+    models: Models
+    memory: Memory
+
+
+def rejected(reason: str, **evidence: Json) -> Verdict:
+    """A refusal with its counterexample."""
+    return Verdict(Outcome.REJECTED, reason, evidence)
+
+
+def accepted(reason: str, **evidence: Json) -> Verdict:
+    """An acceptance with its proof."""
+    return Verdict(Outcome.ACCEPTED, reason, evidence)
+
+
+def undecided(reason: str, **evidence: Json) -> Verdict:
+    """Neither; never treated as accepted."""
+    return Verdict(Outcome.UNDECIDED, reason, evidence)

@@ -1,0 +1,1 @@
+"""How do we know: cases as data, scorers, runner, reports."""

@@ -1,0 +1,1 @@
+"""What is remembered: the append-only journal and the reflections over it."""

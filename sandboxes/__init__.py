@@ -1,0 +1,1 @@
+"""Where does it run: containers, processes, recorded environments."""

@@ -1,0 +1,1 @@
+"""What does an AWS policy document mean: parse, evaluate, compare."""

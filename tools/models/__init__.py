@@ -1,0 +1,1 @@
+"""How is a language model asked: gateway, caches, recordings, structured output."""
