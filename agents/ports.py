@@ -27,7 +27,7 @@ class Proposer(Protocol):
     """Who comes up with something to try."""
 
     def ask(self, task: Task, history: History, tier: Tier) -> Proposal | None:
-        """The next proposal of this tier, or None when the tier has nothing new to offer (the router then moves up).
+        """The next proposal of this tier, or None when it has nothing new to offer (the router then moves up).
 
         Sees the whole history: in search a rejected trial is information. Raises ModelRetry, BudgetSpent, EndpointFailed.
         """
@@ -55,7 +55,7 @@ class Performer(Protocol):
 
 
 class Trialist(Protocol):
-    """Who tries. A trial is always undone: the loop reverts everything it performed, whatever happens."""
+    """Who tries. A trial is always undone: the loop reverts all it performed, whatever happens."""
 
     def trial_actions(self, task: Task, proposal: Proposal) -> Sequence[Action]:
         """What the trial would change; empty where it is free of side effects (a proof, a read-only execution)."""

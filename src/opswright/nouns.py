@@ -109,7 +109,7 @@ History = tuple[Trial, ...]
 
 @dataclass(frozen=True)
 class Usage:
-    """What was spent. `cached_tokens` are part of `tokens`; `estimated` says that token counts are not the provider's."""
+    """What was spent. `cached_tokens` are part of `tokens`; `estimated`: token counts are not the provider's."""
 
     tokens_in: int = 0
     tokens_out: int = 0
@@ -149,7 +149,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class UndoOp:
-    """One typed step back: `effect` names the tool file that can revert it, `captured` the values it needs. Never shell text."""
+    """One typed step back, never shell text: `effect` names the tool file that reverts it, `captured` what it needs."""
 
     effect: str
     captured: Mapping[str, Json]
@@ -173,9 +173,8 @@ class Action:
     @property
     def hash(self) -> str:
         """Binds effect, arguments, risk and environment; the preview follows from them."""
-        return digest(
-            {"effect": self.effect, "arguments": dict(self.arguments), "risk": self.risk, "environment": self.environment}
-        )
+        bound = {"effect": self.effect, "arguments": dict(self.arguments)}
+        return digest({**bound, "risk": self.risk, "environment": self.environment})
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ Quantifier = Literal["ForAnyValue", "ForAllValues"]
 
 @dataclass(frozen=True, slots=True)
 class ConditionTest:
-    """One operator applied to one key. `operator` is AWS's spelling without qualifier and IfExists; `key` as written."""
+    """One operator applied to one key. `operator`: AWS's spelling without qualifier and IfExists; `key`: as written."""
 
     operator: str
     key: str
@@ -88,7 +88,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One document. `variables` is true for Version 2012-10-17; in 2008-10-17 (the default) `${...}` is literal text."""
+    """One document. In Version 2008-10-17 (the default) `${...}` is literal text."""
 
     statements: tuple[Statement, ...]
     version: str = "2008-10-17"

@@ -1,0 +1,1 @@
+"""What a command prints: shared options, the JSON envelope, progress and cost on stderr."""
