@@ -29,7 +29,7 @@ class Proposer(Protocol):
     def ask(self, task: Task, history: History, tier: Tier) -> Proposal | None:
         """The next proposal of this tier, or None when it has nothing new to offer (the router then moves up).
 
-        Sees the whole history: in search a rejected trial is information. Raises ModelRetry, BudgetSpent, EndpointFailed.
+        Sees the whole history: a rejected trial is information. Raises ModelRetry, BudgetSpent, EndpointFailed.
         """
         ...
 
@@ -92,7 +92,7 @@ class Replayer(Protocol):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What an episode taught: `scope` says where it holds (specialist, organisation, service), `content` is typed JSON."""
+    """What an episode taught: `scope`: where it holds (organisation, service); `content`: typed JSON."""
 
     scope: str
     kind: str
