@@ -1,1 +1,1 @@
-"""What is said to a model: one file a prompt."""
+"""What is said to models: one file a prompt, `<area>/<name>.md`; the format stands in tools/models/prompts.py."""

@@ -1,1 +1,1 @@
-"""How is a language model asked: gateway, caches, recordings, structured output."""
+"""Language models: the one gateway, and what belongs to it."""
