@@ -1,0 +1,214 @@
+"""The settings' sections, their defaults, and where each value came from. The class docstrings are the reference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from opswright.errors import ConfigError
+from opswright.nouns import Budget, Json, Risk, Tier
+
+Rule = Literal["allow", "ask", "deny"]
+MODEL_TIERS = (Tier.LOW, Tier.MID, Tier.HIGH)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Limits(_Section):
+    """Hard limits; an absent one is unlimited."""
+
+    usd: float | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    seconds: float | None = Field(default=None, ge=0)
+    trials: int | None = Field(default=None, ge=0)
+
+    def budget(self) -> Budget:
+        """The same as the noun that ledgers take."""
+        return Budget(self.usd, self.tokens, self.seconds, self.trials)
+
+
+class BudgetSettings(Limits):
+    """`[budget]` holds for a session, `[budget.task]` for each of its tasks."""
+
+    usd: float | None = Field(default=5.0, ge=0)
+    seconds: float | None = Field(default=3600.0, ge=0)
+    trials: int | None = Field(default=200, ge=0)
+    task: Limits = Limits()
+
+    def session(self) -> Budget:
+        """The session's limits."""
+        return self.budget()
+
+
+class Deployment(_Section):
+    """One model behind a tier. Prices are USD per million tokens, for models whose price LiteLLM does not know."""
+
+    model: str = Field(min_length=1)  # LiteLLM's spelling, such as `openai/NAME`
+    base_url: str | None = None  # absent: `models.base_url`, then the provider's own
+    api_key_env: str = "OPENAI_API_KEY"
+    reasoning: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    max_output_tokens: int = Field(default=4096, ge=1)
+    input_usd_per_million: float | None = Field(default=None, ge=0)
+    cached_input_usd_per_million: float | None = Field(default=None, ge=0)
+    output_usd_per_million: float | None = Field(default=None, ge=0)
+
+
+class ModelSettings(_Section):
+    """The model gateway. A tier is a group of deployments: the first is asked, the others are its fallbacks."""
+
+    base_url: str | None = None  # any OpenAI-compatible endpoint; OPENAI_BASE_URL sets it too
+    low: tuple[Deployment, ...] = ()
+    mid: tuple[Deployment, ...] = ()
+    high: tuple[Deployment, ...] = ()
+    calls: Literal["allow", "forbid"] = "allow"
+    timeout_s: float = Field(default=120.0, gt=0)
+    retries: int = Field(default=2, ge=0, le=10)
+    cache: bool = True
+    cache_days: float = Field(default=30.0, ge=0)
+    cache_mb: int = Field(default=256, ge=1)
+    recording: Literal["off", "record", "replay"] = "off"
+    recordings: Path | None = None  # a folder
+
+    @field_validator("low", "mid", "high", mode="before")
+    @classmethod
+    def _one_is_a_group_too(cls, value: Any) -> Any:
+        if isinstance(value, str):  # `low = "openai/NAME"`, and the environment
+            return tuple({"model": name.strip()} for name in value.split(",") if name.strip())
+        return (value,) if isinstance(value, dict) else value
+
+    def group(self, tier: Tier) -> tuple[Deployment, ...]:
+        """The deployments of a model tier; empty where none is configured (and for the solver)."""
+        groups = {Tier.LOW: self.low, Tier.MID: self.mid, Tier.HIGH: self.high}
+        return groups.get(tier, ())
+
+    def tiers(self) -> tuple[Tier, ...]:
+        """The model tiers that are configured, cheapest first."""
+        return tuple(tier for tier in MODEL_TIERS if self.group(tier))
+
+
+class CheckpointSettings(_Section):
+    """Where LangGraph keeps its checkpoints; the connection string with its password is in the environment."""
+
+    backend: Literal["sqlite", "postgres"] = "sqlite"
+    dsn_env: str = "OPSWRIGHT_POSTGRES_DSN"
+
+
+class ApprovalRules(_Section):
+    """What happens to an action of each risk class."""
+
+    read: Rule = "allow"
+    reversible: Rule = "ask"
+    disruptive: Rule = "ask"
+    irreversible: Rule = "deny"
+
+    def rule(self, risk: Risk) -> Rule:
+        """The rule of a risk class."""
+        rule: Rule = getattr(self, risk.value)
+        return rule
+
+
+class ApprovalSettings(_Section):
+    """Rules by environment: `[approvals.environments.NAME]`; an environment without any has the strict defaults."""
+
+    environment: str = "local"  # what actions on this machine count as
+    environments: Mapping[str, ApprovalRules] = Field(default_factory=dict)
+
+    def rules(self, environment: str) -> ApprovalRules:
+        """The rules of an environment."""
+        return self.environments.get(environment, ApprovalRules())
+
+
+class SigningSettings(_Section):
+    """ed25519 keys for receipts: the private key's file (mode 0600) and the public keys that are trusted."""
+
+    key_file: Path | None = None
+    trusted: tuple[str, ...] = ()  # public keys, base64, or paths of their files
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a value came from: `default`, `user file`, `project file`, `environment` or `flag`, and the exact place."""
+
+    layer: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.layer} {self.place}".rstrip()
+
+
+DEFAULT = Source("default")
+
+
+class Settings(_Section):
+    """All settings of one run."""
+
+    tier: Literal["auto", "solver", "low", "mid", "high"] = "auto"
+    state_dir: Path
+    cache_dir: Path
+    config_dir: Path
+    budget: BudgetSettings = BudgetSettings()
+    models: ModelSettings = ModelSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
+    signing: SigningSettings = SigningSettings()
+    _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+
+    def sources(self, name: str) -> Source:
+        """Where the value of a dotted name (such as `budget.usd`) came from."""
+        while name:
+            if name in self._sources:
+                return self._sources[name]
+            name = name.rpartition(".")[0]
+        return DEFAULT
+
+    @property
+    def journal_path(self) -> Path:
+        """The append-only journal."""
+        return self.state_dir / "journal.sqlite3"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """LangGraph's checkpoints, where they are in SQLite."""
+        return self.state_dir / "checkpoints.sqlite3"
+
+    @property
+    def receipts_dir(self) -> Path:
+        """Where receipts go without `--receipt`."""
+        return self.state_dir / "receipts"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Where reports of bugs go."""
+        return self.state_dir / "reports"
+
+
+def build(values: Mapping[str, Json], sources: Mapping[str, Source]) -> Settings:
+    """Validates merged values; an error names the place of the value that caused it."""
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise _config_error(error, sources) from None
+    settings._sources.update(sources)
+    return settings
+
+
+def _config_error(error: ValidationError, sources: Mapping[str, Source]) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    prefix = name
+    while prefix and prefix not in sources:
+        prefix = prefix.rpartition(".")[0]
+    place = str(sources[prefix].place) if prefix else ""
+    if first["type"] == "extra_forbidden":
+        return ConfigError(f"unknown setting `{name}`; `opswright config` lists them all{_secret_hint(name)}", place)
+    return ConfigError(f"setting `{name}`: {first['msg']}", place)
+
+
+def _secret_hint(name: str) -> str:
+    last = name.rpartition(".")[2].lower()
+    secret = any(word in last for word in ("key", "token", "secret", "password"))
+    return ". Secrets stay in the environment: name the variable in `api_key_env`" if secret else ""
