@@ -1,0 +1,242 @@
+"""The append-only journal: one SQLite file that says what was tried, done, approved and undone.
+
+A record that `append` returned from survives the death of the process and a power cut (WAL, synchronous=FULL). Several
+processes may write at once. Records are never changed or deleted: triggers refuse it, INSERT OR REPLACE included.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opswright.errors import StoreFailed
+from opswright.nouns import Json
+
+APPLICATION_ID = 0x6F70776A  # "opwj", so that another program's database is never taken for a journal
+SCHEMA_VERSION = 1
+PAGE = 256  # records fetched at a time by `read`
+
+# RAISE in the BEFORE INSERT trigger stops INSERT OR REPLACE, whose implicit delete fires no delete trigger.
+SCHEMA = """
+CREATE TABLE records (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    run TEXT NOT NULL,
+    task TEXT NOT NULL,
+    key TEXT UNIQUE,
+    payload TEXT NOT NULL
+);
+CREATE INDEX records_by_kind ON records (kind, seq);
+CREATE INDEX records_by_run ON records (run, task, seq);
+CREATE TRIGGER records_no_update BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER records_no_delete BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER records_no_replace BEFORE INSERT ON records
+WHEN EXISTS (SELECT 1 FROM records WHERE seq = NEW.seq OR key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One entry. `at` is seconds since the epoch; `key` is unique where there is one."""
+
+    seq: int
+    at: float
+    kind: str
+    run: str
+    task: str
+    key: str | None
+    payload: Json
+
+
+class Journal:
+    """Appends to and reads one journal file, made with mode 0600 on first use.
+
+    May be shared by threads; a fork opens its own connection. Raises StoreFailed with one line when the file is
+    locked for longer than `timeout_s`, cannot be written, has no room, or is not a journal of this version.
+    """
+
+    def __init__(self, path: Path, timeout_s: float = 10.0, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+
+    def append(self, kind: str, payload: Json, *, run: str = "", task: str = "", key: str | None = None) -> int:
+        """The sequence number of the record; with a key that is there already, the first record's, unchanged."""
+        return self._insert(kind, payload, run, task, key)[0]
+
+    def claim(self, kind: str, payload: Json, *, key: str, run: str = "", task: str = "") -> bool:
+        """Appends under `key`; True for the one caller, of all processes, whose record it is."""
+        return self._insert(kind, payload, run, task, key)[1]
+
+    def find(self, key: str) -> Record | None:
+        """The record with this key."""
+        rows = self._select("key = ?", (key,))
+        return rows[0] if rows else None
+
+    def get(self, seq: int) -> Record | None:
+        """The record with this sequence number."""
+        rows = self._select("seq = ?", (seq,))
+        return rows[0] if rows else None
+
+    def read(
+        self, kind: str | None = None, run: str | None = None, task: str | None = None, after: int = 0
+    ) -> Iterator[Record]:
+        """Matching records after `after`, oldest first, a page at a time: no read transaction stays open between."""
+        wanted = {"kind": kind, "run": run, "task": task}
+        named = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join([f"{name} = ?" for name in named] + ["seq > ?"])
+        while page := self._select(f"{where} ORDER BY seq LIMIT {PAGE}", (*named.values(), after)):
+            yield from page
+            after = page[-1].seq
+
+    def close(self) -> None:
+        """Lets go of the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _insert(self, kind: str, payload: Json, run: str, task: str, key: str | None) -> tuple[int, bool]:
+        # ASCII escapes: a lone surrogate in what a model or a file said must not make the record unwritable.
+        text = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        with self._lock, self._plain_errors():
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                if key is not None:
+                    row = connection.execute("SELECT seq FROM records WHERE key = ?", (key,)).fetchone()
+                    if row is not None:
+                        connection.execute("ROLLBACK")
+                        return int(row[0]), False
+                cursor = connection.execute(
+                    "INSERT INTO records (at, kind, run, task, key, payload) VALUES (?, ?, ?, ?, ?, ?)",
+                    (self._clock(), kind, run, task, key, text),
+                )
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                if connection.in_transaction:
+                    with contextlib.suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                raise
+            return int(cursor.lastrowid or 0), True
+
+    def _select(self, where: str, values: tuple[object, ...]) -> list[Record]:
+        with self._lock, self._plain_errors():
+            if not self.path.exists():  # nothing was ever written: reading makes no file
+                return []
+            rows = self._open().execute(
+                f"SELECT seq, at, kind, run, task, key, payload FROM records WHERE {where}", values
+            )
+            return [_record(row) for row in rows]
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._pid == os.getpid():
+            return self._connection
+        self._make_private()
+        connection = sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._pid = connection, os.getpid()
+        return connection
+
+    def _make_private(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        if mode & 0o077:
+            self.path.chmod(mode & 0o700)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            self._switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            self._create(connection)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreFailed(f"{self.path}: not an opswright journal; move it away or set another state directory")
+        if version != SCHEMA_VERSION:
+            raise StoreFailed(
+                f"{self.path}: journal version {version}, this program writes {SCHEMA_VERSION}; update it"
+            )
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
+        # SQLite answers "locked" at once, without the busy timeout, when two processes switch at the same moment.
+        give_up = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+            if empty:
+                for statement in _statements(SCHEMA):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{self.path}: {_advice(str(error), self._timeout_s)}") from error
+        except OSError as error:
+            raise StoreFailed(f"{self.path}: {error.strerror or error}; the journal cannot be written there") from error
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    seq, at, kind, run, task, key, payload = row
+    return Record(seq, at, kind, run, task, key, json.loads(payload))
+
+
+def _statements(script: str) -> Iterator[str]:
+    # executescript would commit the transaction that makes creation atomic.
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+def _advice(message: str, timeout_s: float) -> str:
+    if "locked" in message:
+        return f"the journal is locked by another process for more than {timeout_s:g} s; try again when it has finished"
+    if "full" in message or "disk I/O" in message:
+        return f"no room for the journal ({message}); free some disk space and try again"
+    if "readonly" in message or "unable to open" in message:
+        return f"the journal cannot be written ({message}); make it and its folder writable"
+    if "not a database" in message or "malformed" in message:
+        return f"the journal is damaged or not a journal ({message}); move it away and try again"
+    return f"the journal failed ({message})"
