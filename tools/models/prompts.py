@@ -85,7 +85,7 @@ class Prompt:
         return Rendered(self.id, self.version, self.hash, system, user)
 
     def _shown(self, name: str, value: Json) -> str:
-        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
         return text if self.inputs[name] == "trusted" else fenced(name, text)
 
 
@@ -120,6 +120,8 @@ def parse_prompt(source: str, where: str) -> Prompt:
     if holes != set(inputs):
         odd = ", ".join(sorted(holes ^ set(inputs)))
         raise ConfigError(f"front matter and text differ in the inputs {odd}", where)
+    if exposed := [name for name in _HOLE.findall(system) if inputs[name] == "untrusted"]:
+        raise ConfigError(f"untrusted input {exposed[0]} in the system section", where)
     return Prompt(id, version, inputs, system, user, digest(source.replace("\r\n", "\n")))
 
 
