@@ -9,6 +9,7 @@ from typing import Any, cast
 from opswright.agents.manifests import MANIFEST, Manifest
 from opswright.agents.ports import Context, Specialist
 from opswright.errors import ConfigError
+from opswright.nouns import digest
 
 
 def load(manifest: Manifest, target: str) -> Any:
@@ -36,7 +37,7 @@ def build(manifest: Manifest, context: Context) -> Specialist:
 
 def _plugin(manifest: Manifest) -> ModuleType:
     """The folder as a package under a name of its own, so that `.module` and relative imports work in it."""
-    name = f"opswright_plugin_{manifest.name}"
+    name = f"opswright_plugin_{manifest.name}_{digest(str(manifest.folder.resolve()))[:8]}"
     if name in sys.modules:
         return sys.modules[name]
     init = manifest.folder / "__init__.py"
@@ -45,5 +46,9 @@ def _plugin(manifest: Manifest) -> ModuleType:
         raise ImportError(f"{init} is missing")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -6,7 +6,7 @@ specialist = ".specialist:build"          # module:attribute; a leading dot is t
 
 tools = ["iam", "files"]
 
-[commands]                                # optional: the command line, loaded when it is used; a bare text is a target
+[commands]                                # optional: loaded when used; a bare text is a target
 policy = { target = ".commands:policy", help = "Compare, check, repair and explain access policies." }
 
 [routing]

@@ -1,0 +1,133 @@
+"""Where LangGraph keeps its checkpoints: SQLite under the state directory, PostgreSQL by settings, memory for evals.
+
+The serializer is strict whatever the environment says: only plain values and LangGraph's own safe types come back from
+a checkpoint. Graphs run with durability `sync`: a step's checkpoint is on disk before the next one starts.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from opswright.errors import ConfigError, StoreFailed
+from opswright.settings import CheckpointSettings
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+DURABILITY: Literal["sync"] = "sync"
+LOCK_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 10
+
+
+def strict_serializer() -> "JsonPlusSerializer":
+    """Reads back nothing but plain values and LangGraph's own safe types."""
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    return JsonPlusSerializer(allowed_msgpack_modules=None)
+
+
+def in_memory() -> "BaseCheckpointSaver[str]":
+    """A saver for runs that nobody will resume, such as evals."""
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    return InMemorySaver(serde=strict_serializer())
+
+
+@contextlib.contextmanager
+def open_checkpoints(settings: CheckpointSettings, path: Path) -> "Iterator[BaseCheckpointSaver[str]]":
+    """The configured saver, closed at the end. Raises ConfigError, and StoreFailed for failures in the block too."""
+    if settings.backend == "postgres":
+        with _postgres(settings.dsn_env) as postgres:
+            yield postgres
+        return
+    with _sqlite(path) as sqlite:
+        yield sqlite
+
+
+@contextlib.contextmanager
+def _sqlite(path: Path) -> "Iterator[BaseCheckpointSaver[str]]":
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Checkpoints hold no secrets, but requests are nobody else's business either. An existing file is not opened:
+        # closing it would drop the locks that another connection of this process holds.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreFailed(f"{path}: the checkpoints cannot be written there ({_short(error)})") from error
+    with contextlib.closing(connection), _plain_sqlite_errors(path):
+        saver = SqliteSaver(connection, serde=strict_serializer())
+        with _alone(path.with_suffix(".lock")):  # two processes that switch to WAL at once: one is told "locked"
+            saver.setup()
+        connection.execute("PRAGMA synchronous = FULL")  # a checkpoint survives a power cut, as the journal does
+        yield saver
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _plain_sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreFailed(f"{path}: {_advice(str(error))}") from error
+
+
+def _advice(message: str) -> str:
+    if "locked" in message:
+        return f"the checkpoints are locked by another process for more than {LOCK_TIMEOUT_S:g} s; try again later"
+    if "full" in message or "disk I/O" in message:
+        return f"no room for the checkpoints ({message}); free some disk space and resume"
+    if "readonly" in message or "unable to open" in message:
+        return f"the checkpoints cannot be written ({message}); make the file and its folder writable"
+    if "not a database" in message or "malformed" in message:
+        return f"the checkpoints are damaged ({message}); move the file away and try again"
+    return f"the checkpoints failed ({message})"
+
+
+@contextlib.contextmanager
+def _postgres(dsn_env: str) -> "Iterator[BaseCheckpointSaver[str]]":
+    try:
+        import psycopg
+        from langgraph.checkpoint.postgres import PostgresSaver
+        from psycopg.rows import dict_row
+    except ImportError as error:
+        raise ConfigError(
+            "PostgreSQL checkpoints need more packages: pip install 'opswright[postgres]'", "checkpoints"
+        ) from error
+    dsn = os.environ.get(dsn_env, "")
+    if not dsn:
+        raise ConfigError(
+            f'set {dsn_env} to the PostgreSQL connection string, or use backend = "sqlite"', "checkpoints"
+        )
+    try:
+        connection = psycopg.Connection.connect(
+            dsn, autocommit=True, prepare_threshold=0, row_factory=dict_row, connect_timeout=CONNECT_TIMEOUT_S
+        )
+        with connection:
+            saver = PostgresSaver(connection, serde=strict_serializer())
+            saver.setup()
+            yield cast("BaseCheckpointSaver[str]", saver)
+    except psycopg.Error as error:
+        # The message can quote the connection string; the class's name and SQLSTATE never do.
+        state = f", SQLSTATE {error.sqlstate}" if error.sqlstate else ""
+        raise StoreFailed(
+            f"the PostgreSQL checkpoints in {dsn_env} failed ({type(error).__name__}{state}); "
+            "check that the server runs and the connection string is right"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

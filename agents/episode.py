@@ -1,0 +1,135 @@
+"""One task's records in the journal: what was proposed, tried, judged and adopted, and the history rebuilt from them.
+
+Every record has a key made of run, task, round and kind, so that a node that runs twice (after a kill, or a resume)
+finds what it wrote the first time instead of writing again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from opswright.errors import StoreFailed
+from opswright.knowledge.journal import Journal
+from opswright.nouns import (
+    History,
+    Json,
+    Observation,
+    Outcome,
+    Proposal,
+    Task,
+    Tier,
+    Trial,
+    Verdict,
+    as_json,
+)
+
+TASK, ASK, PRECHECK, OBSERVATION, VERDICT = "task", "ask", "precheck", "observation", "verdict"
+ADOPTED, VERIFIED, OUTCOME = "adopted", "verified", "outcome"
+
+_Noun = TypeVar("_Noun")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a tier answered in one round: a proposal, or a note that says why there is none."""
+
+    round: int
+    tier: Tier
+    proposal: Proposal | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Episode:
+    """The records of one task of one run."""
+
+    journal: Journal
+    run: str
+    task_id: str
+
+    def key(self, kind: str, round: int | None = None) -> str:
+        """The unique key of a record."""
+        place = "" if round is None else f"/{round}"
+        return f"{self.run}/{self.task_id}{place}/{kind}"
+
+    def write(self, kind: str, payload: Json, round: int | None = None) -> None:
+        """Adds a record unless it is there."""
+        key = self.key(kind, round)
+        self.journal.append(kind, payload, run=self.run, task=self.task_id, key=key)
+
+    def find(self, kind: str, round: int | None = None) -> Any | None:
+        """A record's payload, or None."""
+        record = self.journal.find(self.key(kind, round))
+        return None if record is None else record.payload
+
+    def task(self) -> Task:
+        """The task as it was given. Raises StoreFailed when the journal has lost it."""
+        payload = self.find(TASK)
+        if payload is None:
+            raise StoreFailed(
+                f"{self.journal.path}: task {self.task_id} of run {self.run} is not there; start it again"
+            )
+        return _noun(Task, payload)
+
+    def asks(self) -> list[Ask]:
+        """Every round's answer, in order."""
+        records = self.journal.read(kind=ASK, run=self.run, task=self.task_id)
+        return sorted((_ask(record.payload) for record in records), key=lambda ask: ask.round)
+
+    def write_ask(self, ask: Ask) -> None:
+        """Adds a round's answer."""
+        self.write(ASK, as_json(ask), ask.round)
+
+    def find_ask(self, round: int) -> Ask | None:
+        """A round's answer, when it was given already."""
+        payload = self.find(ASK, round)
+        return None if payload is None else _ask(payload)
+
+    def find_verdict(self, kind: str, round: int | None = None) -> Verdict | None:
+        """A verdict of any kind (`PRECHECK`, `VERDICT`, `VERIFIED`), when there is one."""
+        payload = self.find(kind, round)
+        return None if payload is None else read_verdict(payload)
+
+    def find_observation(self, round: int) -> Observation | None:
+        """A round's observation, when the trial was finished."""
+        payload = self.find(OBSERVATION, round)
+        return None if payload is None else _noun(Observation, payload)
+
+    def history(self) -> History:
+        """Every trial so far: the rounds that have a proposal and a precheck."""
+        asks = [ask for ask in self.asks() if ask.proposal is not None]
+        trials = [self._trial(ask) for ask in asks]
+        return tuple(trial for trial in trials if trial is not None)
+
+    def _trial(self, ask: Ask) -> Trial | None:
+        precheck = self.find_verdict(PRECHECK, ask.round)
+        if ask.proposal is None or precheck is None:
+            return None
+        verdict = self.find_verdict(VERDICT, ask.round)
+        return Trial(ask.proposal, precheck, self.find_observation(ask.round), verdict)
+
+    def notes(self) -> list[str]:
+        """Why tiers had no proposal, in order: `low: endpoint ...`."""
+        return [f"{ask.tier}: {ask.note}" for ask in self.asks() if ask.note]
+
+
+def read_verdict(payload: Mapping[str, Json]) -> Verdict:
+    """A verdict from its JSON form."""
+    return Verdict(Outcome(payload["outcome"]), payload["reason"], payload["evidence"])
+
+
+def read_proposal(payload: Mapping[str, Json]) -> Proposal:
+    """A proposal from its JSON form."""
+    return Proposal(Tier(payload["tier"]), payload["content"], payload["reason"])
+
+
+def _ask(payload: Mapping[str, Json]) -> Ask:
+    proposal = payload["proposal"]
+    tier = Tier(payload["tier"])
+    return Ask(payload["round"], tier, None if proposal is None else read_proposal(proposal), payload["note"])
+
+
+def _noun(kind: type[_Noun], payload: Mapping[str, Json]) -> _Noun:
+    """A flat dataclass from its JSON form; fields it does not know are an older or newer program's."""
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in payload.items() if name in known})
