@@ -25,6 +25,7 @@ VARIABLES = {
     "OPSWRIGHT_MAX_SECONDS": "budget.seconds",
     "OPSWRIGHT_MAX_TRIALS": "budget.trials",
     "OPSWRIGHT_BASE_URL": "models.base_url",
+    "OPSWRIGHT_MODEL": "models.model",
     "OPSWRIGHT_MODEL_LOW": "models.low",
     "OPSWRIGHT_MODEL_MID": "models.mid",
     "OPSWRIGHT_MODEL_HIGH": "models.high",

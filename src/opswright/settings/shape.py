@@ -51,7 +51,10 @@ class Deployment(_Section):
     base_url: str | None = None  # absent: `models.base_url`, then the provider's own
     api_key_env: str = "OPENAI_API_KEY"
     reasoning: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2)  # absent: the provider's default
     max_output_tokens: int = Field(default=4096, ge=1)
+    max_reasoning_tokens: int | None = Field(default=None, ge=0)  # absent: by `reasoning`; on top of the output
+    structured: Literal["auto", "schema", "tool", "prompt"] = "auto"  # how answers are held to their shape
     input_usd_per_million: float | None = Field(default=None, ge=0)
     cached_input_usd_per_million: float | None = Field(default=None, ge=0)
     output_usd_per_million: float | None = Field(default=None, ge=0)
@@ -61,6 +64,7 @@ class ModelSettings(_Section):
     """The model gateway. A tier is a group of deployments: the first is asked, the others are its fallbacks."""
 
     base_url: str | None = None  # any OpenAI-compatible endpoint; OPENAI_BASE_URL sets it too
+    model: str | None = None  # the one model for all tiers where no tier is configured; absent: the one it offers
     low: tuple[Deployment, ...] = ()
     mid: tuple[Deployment, ...] = ()
     high: tuple[Deployment, ...] = ()
