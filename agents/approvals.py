@@ -1,8 +1,8 @@
 """Who may do what: a policy by risk class and environment, and a person's leave bound to one action's hash.
 
-The policy is the settings' (a project file can only have narrowed it). A grant names the hash of the exact action, is used
-once (the same step resumed after a crash counts as the same use) and expires. It is checked at the gate and again by the
-performer right before the effect. Questions, answers and uses are in the journal.
+The policy is the settings' (a project file can only have narrowed it). A grant names the hash of the exact action, is
+used once (the same step resumed after a crash counts as the same use) and expires. It is checked at the gate and again
+by the performer right before the effect. Questions, answers and uses are in the journal.
 """
 
 import os

@@ -111,7 +111,8 @@ class Reflector(Protocol):
 class Effect(Protocol):
     """One kind of change, one file under `tools/`, named by its dotted path there (`files.write`).
 
-    The module offers these four functions itself; `permit` is checked again inside `perform`.
+    The module offers these four functions itself; `permit` is checked again inside `perform`. It may also say
+    `RISK = Risk.…`: an action that claims to be milder is refused.
     """
 
     def capture(self, arguments: Mapping[str, Json]) -> UndoOp | None:
@@ -126,8 +127,11 @@ class Effect(Protocol):
         """After a crash: did it happen? None when that cannot be known."""
         ...
 
-    def revert(self, captured: Mapping[str, Json]) -> None:
-        """Puts the captured values back. Idempotent: reverting twice, or what never happened, changes nothing more."""
+    def revert(self, captured: Mapping[str, Json], force: bool = False) -> None:
+        """Puts the captured values back. Idempotent: reverting twice, or what never happened, changes nothing more.
+
+        Raises ToolFailed when somebody else changed the same thing since, which a person may override with `force`.
+        """
         ...
 
 
