@@ -50,9 +50,14 @@ def common_options(function: Command) -> Command:
             values.pop(name, None)
         return function(*args, options=read_options(context), **values)
 
+    return add_common_options(command)  # type: ignore[return-value]
+
+
+def add_common_options(function: Command) -> Command:
+    """Only declares the shared options; the command calls `read_options` itself."""
     for add in reversed(_decorators()):
-        command = add(command)
-    return command  # type: ignore[return-value]
+        function = add(function)
+    return function
 
 
 def _decorators() -> list[Callable[[Any], Any]]:
@@ -93,6 +98,11 @@ def _flags(context: click.Context) -> dict[str, Any]:
     return found
 
 
+def command_name(context: click.Context) -> str:
+    """The command without the program's name, such as `policy diff`."""
+    return context.command_path.partition(" ")[2]
+
+
 def read_options(context: click.Context) -> Options:
     """The options of a running command: settings files, environment and flags together.
 
@@ -100,6 +110,7 @@ def read_options(context: click.Context) -> Options:
     """
     from opswright.settings import load_settings
 
+    context.meta.setdefault(COMMAND_KEY, command_name(context))
     flags = _flags(context)
     format = Format.JSON if flags.get("json") else Format(flags.get("output_format", Format.TEXT))
     context.meta[FORMAT_KEY] = format
@@ -112,5 +123,5 @@ def read_options(context: click.Context) -> Options:
         receipt=flags.get("receipt"),
         yes=bool(flags.get("yes")),
         dry_run=bool(flags.get("dry_run")),
-        progress=Progress(format, context.meta.get(COMMAND_KEY, context.command_path)),
+        progress=Progress(format, context.meta[COMMAND_KEY]),
     )

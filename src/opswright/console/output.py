@@ -6,23 +6,39 @@ import sys
 from dataclasses import dataclass
 from typing import TextIO
 
+import click
+
 from opswright.console.reply import Format, Reply
 from opswright.console.text import bad, hint, one_line, screen
+from opswright.errors import StoreFailed
 from opswright.nouns import Json, Usage
 
 EVENT_SCHEMA = "opswright/event/1"
 
 
-def _write(stream: TextIO, text: str) -> None:
-    import click
+class OutputClosed(Exception):
+    """Whoever read our stdout went away; there is nobody to tell."""
 
+
+def _write(stream: TextIO, text: str) -> None:
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     if not colour:
         text = click.unstyle(text)
     # A terminal or pipe in the C locale cannot spell every character; an escape is better than a crash.
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
+    _put(stream, text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _put(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        if stream is sys.stdout:
+            raise OutputClosed from None
+    except OSError as error:
+        if stream is sys.stdout:
+            raise StoreFailed(f"cannot write to standard output: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
@@ -43,8 +59,7 @@ class Progress:
 
 def _write_json(value: Json) -> None:
     # ASCII only: any terminal, any locale, and no control character reaches it raw.
-    sys.stdout.write(json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
-    sys.stdout.flush()
+    _put(sys.stdout, json.dumps(value, ensure_ascii=True, allow_nan=False) + "\n")
 
 
 def cost_line(usage: Usage, tier: str) -> str:

@@ -1,0 +1,5 @@
+"""`python -m opswright.cli` is the program too."""
+
+from opswright.cli.entry import main
+
+main()

@@ -1,0 +1,116 @@
+"""`main`: runs one command, prints its reply, and turns whatever goes wrong into one line and an exit code."""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from opswright.console.options import COMMAND_KEY, FORMAT_KEY, command_name
+from opswright.console.output import OutputClosed, emit
+from opswright.console.reply import Failure, Format, Reply, Status, failed
+from opswright.errors import ConfigError, EnvironmentFailed, Exit, OpswrightError
+
+PROGRAM = "opswright"
+# What the machine refuses, wherever in the program it surfaces; any other OSError is a bug of ours.
+_MACHINE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code. Prints no traceback, whatever happens."""
+    from opswright.cli.root import root
+
+    meta: dict[str, Any] = {}
+    try:
+        with root.make_context(PROGRAM, list(arguments), obj=meta) as context:
+            try:
+                reply = root.invoke(context)
+            finally:
+                meta.update(context.meta)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        reply = _usage_reply(error, meta)
+    except OpswrightError as error:
+        reply = failed(error)
+    except (KeyboardInterrupt, click.Abort):
+        reply = _failure("Interrupted", "stopped; `opswright sessions` shows what can be resumed", Exit.INTERRUPTED)
+    except OutputClosed:
+        return _leave_quietly(Exit.DONE)
+    except Exception as error:  # noqa: BLE001 - the one catch-all
+        reply = _unexpected(error, arguments)
+    format = Format(meta.get(FORMAT_KEY) or requested_format(arguments))
+    return _print(reply, str(meta.get(COMMAND_KEY) or _first_word(arguments)), format)
+
+
+def requested_format(arguments: Sequence[str]) -> Format:
+    """The format the arguments ask for, read without parsing them: errors of parsing are printed in it too."""
+    found = Format.TEXT
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--":
+            break
+        if argument == "--json":
+            found = Format.JSON
+        named = following if argument == "--output-format" else argument.partition("--output-format=")[2]
+        if named in list(Format):
+            found = Format(named)
+    return found
+
+
+def _print(reply: Reply, command: str, format: Format) -> int:
+    try:
+        emit(reply, command, format)
+    except OutputClosed:
+        return _leave_quietly(reply.exit_code)
+    except OpswrightError as error:  # our own output could not be written
+        failure = failed(error)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for the interpreter's last flush
+        emit(failure, command, Format.TEXT)
+        return int(failure.exit_code)
+    return int(reply.exit_code)
+
+
+def _leave_quietly(code: Exit) -> int:
+    """Nobody reads stdout any more; without this the interpreter complains when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(code)
+
+
+def _first_word(arguments: Sequence[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
+def _usage_reply(error: click.ClickException, meta: dict[str, Any]) -> Reply:
+    message = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        meta.setdefault(COMMAND_KEY, command_name(context))
+        message = f"{message.rstrip('.')}. `{context.command_path} --help` shows what there is."
+    return _failure("UsageError", message, Exit.INPUT)
+
+
+def _failure(kind: str, message: str, code: Exit) -> Reply:
+    return Reply(Status.ERROR, error=Failure(kind, message, code))
+
+
+def _unexpected(error: Exception, arguments: Sequence[str]) -> Reply:
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        what = f": {error.filename}" if error.filename else ""
+        return failed(EnvironmentFailed(f"the machine refuses: {error.strerror}{what}"))
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith(PROGRAM):
+        return failed(ConfigError(f"this needs {error.name}, which is not installed: pip install 'opswright[all]'"))
+    from opswright.cli.bug import write_report
+
+    report = write_report(error, arguments)
+    message = f"a bug in opswright ({type(error).__name__}); {report}"
+    return _failure("Bug", message, Exit.BUG)

@@ -1,0 +1,90 @@
+"""The root command: what there is, and one request through the supervisor."""
+
+from pathlib import Path
+
+import click
+
+from opswright import __version__
+from opswright.agents.loading import load
+from opswright.agents.manifests import CommandEntry, Manifest, read_manifests
+from opswright.cli.lazy import Entry, LazyGroup, from_module
+from opswright.console.options import add_common_options, read_options
+from opswright.console.reply import Reply, Status
+
+USAGE = """\
+opswright acts only on what it has checked.
+
+  opswright -p "Why can nobody read the reports bucket? Repair it" --file policy.json --file requests.yaml
+  opswright policy repair policy.json --spec requests.yaml
+  opswright policy diff old.json new.json
+  opswright doctor
+
+`opswright --help` lists every command, `opswright COMMAND --help` explains one."""
+
+_OWN = [
+    ("eval", "opswright.evals.commands:eval_group", "Run the evaluations and compare their reports."),
+    ("verify", "opswright.cli.receipts:verify", "Check a receipt: its integrity, and its proofs once more."),
+    ("apply", "opswright.cli.receipts:apply", "Adopt the result of a receipt."),
+    ("approve", "opswright.cli.approvals:approve", "Approve one action by its hash."),
+    ("undo", "opswright.cli.undoing:undo", "Undo what an action changed."),
+    ("doctor", "opswright.cli.doctor:doctor", "Say what this machine offers and what is missing."),
+    ("config", "opswright.cli.config:config", "Show every setting and where it comes from."),
+    ("sessions", "opswright.cli.sessions:sessions", "List earlier runs, and show one."),
+]
+
+
+def _entries() -> list[Entry]:
+    specialists = [
+        _specialist(manifest, entry) for manifest in read_manifests().values() for entry in manifest.commands
+    ]
+    return [*specialists, *(from_module(*own) for own in _OWN)]
+
+
+def _specialist(manifest: Manifest, entry: CommandEntry) -> Entry:
+    return Entry(entry.name, entry.help, lambda: load(manifest, entry.target))
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=_entries,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND] ...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.option("-p", "--prompt", metavar="REQUEST", help="One request, in words; the supervisor finds who does it.")
+@click.option("--file", "files", multiple=True, type=Path, metavar="F", help="A file of the request; repeatable.")
+@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or waits for an approval.")
+@click.option("--version", is_flag=True, help="Print the version.")
+@add_common_options
+@click.pass_context
+def root(
+    context: click.Context,
+    /,
+    prompt: str | None,
+    files: tuple[Path, ...],
+    resume: str | None,
+    version: bool,
+    **_: object,
+) -> Reply | None:
+    """An operations assistant that acts only on what it has checked.
+
+    A request in words goes through the supervisor: opswright -p "REQUEST" --file FILE. The commands below do one
+    thing each.
+    """
+    asked = prompt is not None or resume is not None
+    if context.invoked_subcommand is not None:
+        if asked or files:
+            raise click.UsageError("-p, --file and --resume are for a request, not for a command", context)
+        return None
+    options = read_options(context)
+    if version:
+        return Reply(Status.DONE, {"version": __version__}, f"opswright {__version__}")
+    if not asked:
+        if files:
+            raise click.UsageError("--file needs a request: -p REQUEST", context)
+        return Reply(Status.DONE, {"usage": USAGE}, USAGE)
+    if prompt is not None and resume is not None:
+        raise click.UsageError("give either -p or --resume", context)
+    from opswright.cli.request import resume_run, start_request
+
+    return start_request(prompt, files, options) if prompt is not None else resume_run(str(resume), options)
