@@ -5,49 +5,66 @@ landed, and where that cannot be known it is reverted and done again, or a perso
 """
 
 import contextlib
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
-from opswright.agents.approvals import Approvals
+from opswright.agents.approvals import Approvals, Decision
 from opswright.agents.attempts import Attempt, Attempts, Beginning, How, Scope
 from opswright.agents.effects import Effects
 from opswright.agents.leases import Lease, owner_alive, revoked, work_lock
 from opswright.agents.ports import Effect
 from opswright.agents.undo import Undoer
 from opswright.agents.watchdog import Watch, start
-from opswright.errors import ApprovalNeeded, ApprovalRefused, EnvironmentFailed, OpswrightError
+from opswright.errors import ApprovalNeeded, ApprovalRefused, EnvironmentFailed, OpswrightError, ToolFailed
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Permit, Risk
 
 MUST_BE_UNDOABLE = (Risk.REVERSIBLE, Risk.DISRUPTIVE)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workshop:
-    """Where performers work: the journal, the approvals, the folder of leases and the effects there are."""
+    """Where performers work: the journal, the approvals, the folder of leases and the effects there are.
+
+    `deadline_s`: how long the changes of one scope may stand before they are kept; None is as long as the owner lives.
+    """
 
     journal: Journal
     approvals: Approvals
     leases: Path
     effects: Effects = field(default_factory=Effects)
+    deadline_s: float | None = None
+    _scopes: dict[Scope, "JournalledPerformer"] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def scope(self, run: str, task: str, name: str) -> "JournalledPerformer":
+        """The performer of `trial/3`, `adoption` and so on, the same object each time in this process."""
+        scope = Scope(run, task, name)
+        with self._lock:
+            if scope not in self._scopes:
+                self._scopes[scope] = JournalledPerformer(self, scope, trial=name.startswith("trial"))
+            return self._scopes[scope]
+
+    def decide(self, action: Action, run: str, task: str, name: str) -> Decision:
+        """What policy and grants say to an action in a scope. Reads only."""
+        return self.approvals.decide(action, Scope(run, task, name).key(action))
 
 
 class JournalledPerformer:
-    """Performs within one scope (`ports.Performer`) under one lease, taken at the first action.
+    """Performs within one scope under one lease, taken at the first action and given back by `keep`, `revert`, `close`.
 
-    Use it as a context manager or call `close`. What was not kept by then is undone by the watchdog, where one runs: in
-    a trial for every change, in an adoption for disruptive ones. Without a watchdog it is left over for `undo`.
-    `deadline_s` counts from the first watched action; after it everything is undone and further work refused.
+    What is neither kept nor reverted when the owner dies is undone by the watchdog, where one runs: in a trial for
+    every change, in an adoption for disruptive ones. Without a watchdog it is left over for a resumed run or `undo`.
+    The deadline counts from the first watched action; after it everything is undone and further work refused.
     """
 
-    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool, deadline_s: float | None = None) -> None:
+    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool) -> None:
         self.scope = scope
         self._workshop = workshop
         self._journal = workshop.journal
         self._attempts = Attempts(workshop.journal)
         self._trial = trial
-        self._deadline_s = deadline_s
         self._lease: Lease | None = None
         self._watch: Watch | None = None
 
@@ -73,26 +90,23 @@ class JournalledPerformer:
             self._take_back_if_revoked(attempt)
             return result
 
-    def key(self, action: Action) -> str:
-        """The idempotency key of an action here, for the gate's `Approvals.decide`."""
-        return self.scope.key(action)
-
-    def revert_all(self, scope: Scope | None = None) -> None:
-        """Takes back all that was performed in the scope, by this process or a dead one, newest first; idempotent.
+    def revert(self) -> None:
+        """Takes back all that was performed in this scope, by this process or a dead one, newest first; idempotent.
 
         Raises ToolFailed when something still stands.
         """
-        own = "" if self._lease is None else self._lease.id
-        self._undoer().revert_scope(scope or self.scope, own)
+        self._undoer().revert_scope(self.scope, "" if self._lease is None else self._lease.id)
+        self.close()
 
     def keep(self) -> None:
-        """What was done in this scope is adopted: from now on only `undo ID` takes it back."""
-        if self._lease is None:
-            return
-        with self._lease.working():
-            for attempt in self._attempts.of_scope(self.scope):
-                if attempt.open and attempt.done:
-                    self._attempts.mark_kept(attempt)
+        """What was done in this scope, by this process or a dead one, is adopted: only `undo ID` takes it back now.
+
+        Raises ToolFailed when the deadline passed first.
+        """
+        for attempt in self._attempts.of_scope(self.scope):
+            if attempt.open and attempt.done:
+                self._keep_one(attempt)
+        self.close()
 
     def close(self) -> None:
         """Gives the lease back; the watchdog then undoes what is neither kept nor undone."""
@@ -109,21 +123,31 @@ class JournalledPerformer:
             self._watch.abandon() if still_open else self._watch.finished()
             self._watch = None
 
-    def __enter__(self) -> "JournalledPerformer":
-        return self
+    def _keep_one(self, attempt: Attempt) -> None:
+        if self._lease is not None and attempt.lease == self._lease.id:
+            with self._lease.working():
+                self._attempts.mark_kept(attempt)
+            return
+        self._refuse_while_others_work(attempt)
+        with work_lock(self._workshop.leases, attempt.lease):
+            now = self._attempts.fresh(attempt)
+            if now.how_undone is not None:
+                raise ToolFailed(f"{now.action.effect}: it was undone ({now.how_undone}) before it could be kept")
+            self._attempts.mark_kept(now)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def _refuse_while_others_work(self, attempt: Attempt) -> None:
+        if owner_alive(self._workshop.leases, self._journal, attempt.lease):
+            raise EnvironmentFailed(
+                f"{attempt.action.effect}: another process is at work on the same step; wait for it"
+            )
 
     def _taken(self) -> Lease:
         if self._lease is None:
             self._lease = Lease(self._workshop.leases, self._journal)
         return self._lease
 
-    def _undoer(self, who: str = "run") -> Undoer:
-        return Undoer(self._journal, self._workshop.leases, self._workshop.effects, who=f"{who} {self.scope.run}")
+    def _undoer(self) -> Undoer:
+        return Undoer(self._journal, self._workshop.leases, self._workshop.effects, who=f"run {self.scope.run}")
 
     def _begun(self, action: Action, effect: Effect, last: Attempt | None) -> Attempt:
         undo = effect.capture(action.arguments)
@@ -146,7 +170,7 @@ class JournalledPerformer:
                 self._journal.path,
                 self._workshop.leases,
                 self._taken().id,
-                deadline_s=self._deadline_s,
+                deadline_s=self._workshop.deadline_s,
                 plugins=self._workshop.effects.plugins,
             )
         elif not self._watch.alive():
@@ -182,8 +206,7 @@ class JournalledPerformer:
         mine = self._taken().id
         if last.lease == mine:
             return self._resolved(last, effect)
-        if owner_alive(self._workshop.leases, self._journal, last.lease):
-            raise EnvironmentFailed(f"{last.action.effect}: another process is at work on the same step; wait for it")
+        self._refuse_while_others_work(last)
         with work_lock(self._workshop.leases, last.lease):
             now = self._attempts.fresh(last)
             if now.how_undone is None and now.lease == last.lease:
