@@ -35,9 +35,16 @@ adopt_pip_settings() {
     if [ -n "$index" ]; then export UV_DEFAULT_INDEX="$index"; fi
     if [ -n "$extra" ]; then export UV_INDEX="$extra"; fi
     if [ -n "$links" ]; then UV_FIND_LINKS=$(printf %s "$links" | tr -s ' ' ',') && export UV_FIND_LINKS; fi
-    if [ -n "$cert" ] && [ -z "${SSL_CERT_FILE:-}" ]; then export SSL_CERT_FILE="$cert"; fi
+    if [ -n "$cert" ]; then export SSL_CERT_FILE="${SSL_CERT_FILE:-$cert}"; fi
     # Every file is checked against the lock's hash, so any index that has it will do.
     export UV_INDEX_STRATEGY="${UV_INDEX_STRATEGY:-unsafe-best-match}"
+}
+
+adopt_certificates() {
+    # The system's certificates, which know a company's own authority; uv by itself brings a fixed list.
+    if [ -z "${SSL_CERT_FILE:-}" ] && [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+        export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+    fi
 }
 
 # A uv on PATH is used; otherwise pip puts one into .uv, which works where `pip install` and `python3 -m venv` do not.
@@ -50,7 +57,7 @@ find_uv() {
         "$python" -m pip --version >/dev/null 2>&1 ||
             fail "$python has no pip and there is no uv; install one (on Debian 12: apt-get install python3-pip)"
         say "fetching uv into .uv"
-        "$python" -m pip install -q --disable-pip-version-check --target .uv --upgrade --require-hashes \
+        "$python" -m pip install -q --disable-pip-version-check --root-user-action=ignore --target .uv --upgrade --require-hashes \
             -r requirements-uv.lock >&2 ||
             fail "pip could not fetch uv; is the package index reachable? ($python -m pip config list)"
     fi
@@ -62,6 +69,14 @@ installed() {
         .venv/bin/opswright --version >/dev/null 2>&1
 }
 
+if [ "${1:-}" = uv ]; then # ./setup.sh uv ARGUMENTS: the same uv with the same settings, for scripts
+    shift
+    python=$(find_python)
+    uv=$(find_uv)
+    adopt_pip_settings
+    adopt_certificates
+    exec "$uv" "$@"
+fi
 if installed; then
     say ".venv is up to date"
     exit 0
@@ -70,6 +85,7 @@ fi
 python=$(find_python)
 uv=$(find_uv)
 adopt_pip_settings
+adopt_certificates
 rm -rf .venv/setup
 if ! .venv/bin/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null; then
     say "making .venv with $python"
