@@ -4,13 +4,15 @@ Every record has a key made of run, task, round and kind, so that a node that ru
 finds what it wrote the first time instead of writing again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from opswright.agents.approvals import read_action
 from opswright.errors import StoreFailed
 from opswright.knowledge.journal import Journal
 from opswright.nouns import (
+    Action,
     History,
     Json,
     Observation,
@@ -24,18 +26,19 @@ from opswright.nouns import (
 )
 
 TASK, ASK, PRECHECK, OBSERVATION, VERDICT = "task", "ask", "precheck", "observation", "verdict"
-ADOPTED, VERIFIED, OUTCOME = "adopted", "verified", "outcome"
+ACTIONS, VERIFIED, OUTCOME = "actions", "verified", "outcome"
 
 _Noun = TypeVar("_Noun")
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a tier answered in one round: a proposal, or a note that says why there is none."""
+    """What a tier answered in one round: a proposal to try, or how the round ended without one and a note why."""
 
     round: int
     tier: Tier
     proposal: Proposal | None
+    ending: str = ""
     note: str = ""
 
 
@@ -101,6 +104,25 @@ class Episode:
         trials = [self._trial(ask) for ask in asks]
         return tuple(trial for trial in trials if trial is not None)
 
+    def write_actions(self, stage: str, actions: Sequence[Action]) -> None:
+        """Fixes what a trial (`trial/3`) or the `adoption` would do; an approval is for exactly these."""
+        self.write(f"{stage}/{ACTIONS}", [as_json(action) for action in actions])
+
+    def actions(self, stage: str) -> tuple[Action, ...]:
+        """What was fixed for a stage."""
+        return tuple(read_action(payload) for payload in self.find(f"{stage}/{ACTIONS}") or ())
+
+    def write_outcome(self, attempt: int, payload: Json) -> None:
+        """How the task ended in the run's attempt."""
+        self.journal.append(OUTCOME, payload, run=self.run, task=self.task_id, key=self.key(f"{attempt}/{OUTCOME}"))
+
+    def outcome(self, attempt: int | None = None) -> Json | None:
+        """How the task ended in an attempt of the run, by default in the last one that it ended in."""
+        if attempt is not None:
+            return self.find(f"{attempt}/{OUTCOME}")
+        found = [record.payload for record in self.journal.read(kind=OUTCOME, run=self.run, task=self.task_id)]
+        return found[-1] if found else None
+
     def _trial(self, ask: Ask) -> Trial | None:
         precheck = self.find_verdict(PRECHECK, ask.round)
         if ask.proposal is None or precheck is None:
@@ -109,7 +131,7 @@ class Episode:
         return Trial(ask.proposal, precheck, self.find_observation(ask.round), verdict)
 
     def notes(self) -> list[str]:
-        """Why tiers had no proposal, in order: `low: endpoint ...`."""
+        """Why rounds ended without a trial, in order: `low: endpoint ...`."""
         return [f"{ask.tier}: {ask.note}" for ask in self.asks() if ask.note]
 
 
@@ -126,7 +148,8 @@ def read_proposal(payload: Mapping[str, Json]) -> Proposal:
 def _ask(payload: Mapping[str, Json]) -> Ask:
     proposal = payload["proposal"]
     tier = Tier(payload["tier"])
-    return Ask(payload["round"], tier, None if proposal is None else read_proposal(proposal), payload["note"])
+    read = None if proposal is None else read_proposal(proposal)
+    return Ask(payload["round"], tier, read, payload["ending"], payload["note"])
 
 
 def _noun(kind: type[_Noun], payload: Mapping[str, Json]) -> _Noun:
