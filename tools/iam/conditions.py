@@ -27,6 +27,14 @@ def condition_holds(test: ConditionTest, request: Request, variables: bool) -> b
     return lower_test(test, variables)(request.context)
 
 
+def is_null(given: tuple[str, ...]) -> bool:
+    """Whether Null and the set operators see nothing: the key is absent, or all it holds is empty strings.
+
+    Operators without a set qualifier see an empty string as the value it is.
+    """
+    return not any(given)
+
+
 def value_matches(operator: str, pattern: str, value: str) -> bool:
     """Whether one request value meets one policy value under the operator's positive form, variables not counted.
 
@@ -99,7 +107,7 @@ def lower_test(test: ConditionTest, variables: bool) -> ContextTest:
     operator = OPERATORS[test.operator]
     if operator.family == "null":
         wanted = tuple(values.boolean(entry.text) for entry in test.values)
-        return lambda context: (not context.get(key)) in wanted
+        return lambda context: is_null(context.get(key, ())) in wanted
     positive = _any_value(operator.positive, tuple(entry.text for entry in test.values), variables)
     negated = operator.negated
 
@@ -111,13 +119,18 @@ def lower_test(test: ConditionTest, variables: bool) -> ContextTest:
 
 def _quantified(test: ConditionTest, key: str, holds: ValueTest, absent: bool) -> ContextTest:
     if test.quantifier == "ForAllValues":
-        return lambda context: all(holds(value, context) for value in context.get(key, ()))
+
+        def all_values(context: Context) -> bool:
+            given = context.get(key, ())
+            return is_null(given) or all(holds(value, context) for value in given)
+
+        return all_values
     if test.quantifier == "ForAnyValue":
         if_exists = test.if_exists
 
         def any_value(context: Context) -> bool:
-            given = context.get(key)
-            return any(holds(value, context) for value in given) if given else if_exists
+            given = context.get(key, ())
+            return if_exists if is_null(given) else any(holds(value, context) for value in given)
 
         return any_value
 

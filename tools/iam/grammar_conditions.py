@@ -35,8 +35,18 @@ def read_conditions(value: Json, place: Place) -> tuple[ConditionTest, ...]:
             _fail(at, f"{text} must be an object of keys and values")
         if not block:
             _fail(at, f"{text} tests no key; name one or take it out")
+        _check_case(block, at)
         tests.extend(_test(operator, key, raw, at) for key, raw in block.items())
     return tuple(tests)
+
+
+def _check_case(block: dict[str, Json], place: Place) -> None:
+    """Keys compare in any case, so two spellings of one key under one operator are a duplicate."""
+    seen: dict[str, str] = {}
+    for key in block:
+        first = seen.setdefault(key.lower(), key)
+        if first != key:
+            _fail(place.name(key), f"the key {key!r} is {first!r} again (case does not count); merge their values")
 
 
 def _test(operator: tuple[Operator, object, bool], key: str, raw: Json, place: Place) -> ConditionTest:

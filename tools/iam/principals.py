@@ -12,7 +12,7 @@ from opswright.tools.iam.document import PrincipalEntry
 
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(?:.*/)?([^/]+)")
-_IN_ACCOUNT = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):.+")
+_IN_ACCOUNT = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):(?:user|role|assumed-role|federated-user)/.+")
 
 
 @lru_cache(maxsize=8192)
@@ -20,6 +20,18 @@ def account_of(principal: str) -> str | None:
     """The account a requesting principal belongs to; None for services, federated and anonymous ones."""
     match = _IN_ACCOUNT.fullmatch(principal) or _ACCOUNT.fullmatch(principal)
     return match.group(1) if match else None
+
+
+def named_account(entry: PrincipalEntry) -> str | None:
+    """The account an entry names as a whole (its number or its root ARN)."""
+    match = _ACCOUNT.fullmatch(entry.text) if entry.kind == "AWS" else None
+    return match.group(1) if match else None
+
+
+def sessions_prefix(entry: PrincipalEntry) -> str | None:
+    """What the ARN of every session of the role an entry names begins with."""
+    match = _ROLE.fullmatch(entry.text) if entry.kind == "AWS" else None
+    return f"arn:{match.group(1)}:sts::{match.group(2)}:assumed-role/{match.group(3)}/" if match else None
 
 
 def names(entry: PrincipalEntry, principal: str) -> bool:
@@ -33,12 +45,8 @@ def lower_principals(entries: tuple[PrincipalEntry, ...]) -> Callable[[str], boo
     if any(entry.kind == "*" or (entry.kind == "AWS" and entry.text == "*") for entry in entries):
         return lambda principal: True
     exact = frozenset(entry.text for entry in entries)
-    accounts = frozenset(m.group(1) for e in entries if e.kind == "AWS" and (m := _ACCOUNT.fullmatch(e.text)))
-    sessions = tuple(
-        f"arn:{m.group(1)}:sts::{m.group(2)}:assumed-role/{m.group(3)}/"
-        for e in entries
-        if e.kind == "AWS" and (m := _ROLE.fullmatch(e.text))
-    )
+    accounts = frozenset(account for entry in entries if (account := named_account(entry)) is not None)
+    sessions = tuple(prefix for entry in entries if (prefix := sessions_prefix(entry)) is not None)
 
     def test(principal: str) -> bool:
         if principal in exact or (sessions and principal.startswith(sessions)):
