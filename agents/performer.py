@@ -101,9 +101,15 @@ class JournalledPerformer:
     def keep(self) -> None:
         """What was done in this scope, by this process or a dead one, is adopted: only `undo ID` takes it back now.
 
-        Raises ToolFailed when the deadline passed first.
+        Raises ToolFailed when something of it does not stand any more: the watchdog or a person was first.
         """
-        for attempt in self._attempts.of_scope(self.scope):
+        last = {attempt.key: attempt for attempt in self._attempts.of_scope(self.scope)}
+        for attempt in last.values():
+            if attempt.how_undone in (How.WATCHDOG, How.PERSON):
+                raise ToolFailed(
+                    f"{attempt.action.effect}: it was undone ({attempt.how_undone}) before it could be kept"
+                )
+        for attempt in last.values():
             if attempt.open and attempt.done:
                 self._keep_one(attempt)
         self.close()

@@ -40,21 +40,25 @@ class _Found:
         return _sha256(self.content)
 
 
-def action(path: Path, text: str, *, environment: str = "local") -> Action:
-    """The action that gives `path` this text, bound to what the file holds now, with the diff as its preview.
+def action(path: Path, text: str, *, before: str | None = None, environment: str = "local") -> Action:
+    """The action that gives `path` this text, with the diff as its preview.
 
-    Raises InputError when it is no regular text file or its folder does not exist.
+    It is bound to what the file holds now, or to `before`: the text that was read when the work began, so that what
+    somebody changed in between is not overwritten. Raises InputError when it is no regular text file, its folder does
+    not exist, or it does not hold `before` any more.
     """
     real = Path(os.path.realpath(path))
     try:
         found = _find(real)
-        before = "" if found is None else found.content.decode("utf-8")
+        now = "" if found is None else found.content.decode("utf-8")
     except (ToolFailed, UnicodeDecodeError) as error:
         raise InputError(f"cannot be replaced ({error})", str(path)) from error
     if not real.parent.is_dir():
         raise InputError("its folder does not exist", str(path))
+    if before is not None and (found is None or now != before):
+        raise InputError("was changed since it was read; it was left as it is", str(path))
     arguments = {"path": str(real), "text": text, "expected": None if found is None else found.sha256}
-    return Action(NAME, arguments, RISK, environment, diff(before, text, str(path)))
+    return Action(NAME, arguments, RISK, environment, diff(now, text, str(path)))
 
 
 def diff(before: str, after: str, name: str) -> str:

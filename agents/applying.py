@@ -1,0 +1,108 @@
+"""Adopting later what a receipt shows: `opswright apply RECEIPT`.
+
+The receipt is untrusted: it is verified and replayed first, and the actions are made again from its task and proposal by
+the specialist, never taken from the file. They go through the same gate and the same performer as in a run.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from opswright.agents.gates import authorise
+from opswright.agents.performer import Workshop
+from opswright.agents.ports import Specialist
+from opswright.agents.receipts import Receipt, Verification
+from opswright.errors import ApprovalNeeded, ApprovalRefused, ReceiptError, ToolFailed
+from opswright.nouns import Action, Json, Outcome, Permit, Risk, Task, Verdict
+
+APPLY = "apply"  # the task's input that asks a specialist for the adoption of what was only shown
+STAGE = "adoption"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of it. `results`: one for each action; empty when everything was there already."""
+
+    receipt: Receipt
+    actions: tuple[Action, ...]
+    results: tuple[Json, ...]
+    verdict: Verdict
+
+    @property
+    def already(self) -> bool:
+        return not self.results
+
+
+def adopting(task: Task) -> Task:
+    """The same task, asking for its adoption."""
+    return replace(task, inputs={**task.inputs, APPLY: True})
+
+
+def planned(verification: Verification, specialist: Specialist) -> tuple[Action, ...]:
+    """The actions that adopt a receipt's result, made by the specialist; their previews are what a person reads.
+
+    Raises ReceiptError when the receipt does not hold, has nothing to adopt, or names other actions; InputError when the
+    world is not any more what the task was about.
+    """
+    receipt = verification.receipt
+    where = str(receipt.path)
+    if verification.replay is None or verification.outcome is not Outcome.ACCEPTED:
+        reason = "it was not replayed" if verification.replay is None else verification.replay.reason
+        raise ReceiptError(f"does not hold, so it is not applied: {reason}", where)
+    content = receipt.content
+    actions = tuple(specialist.adopter.adoption(adopting(content.task), content.proposal))
+    if not actions:
+        raise ReceiptError("has nothing to apply", where)
+    stated = {action.hash for action in content.adoption}
+    if stated and stated != {action.hash for action in actions}:
+        raise ReceiptError("names other actions than its result calls for", where)
+    return actions
+
+
+def apply_receipt(
+    verification: Verification,
+    specialist: Specialist,
+    declared: Mapping[str, Risk],
+    workshop: Workshop,
+    show: Callable[[Action], None] = lambda action: None,
+) -> Applied:
+    """Performs them all or none. `declared`: the effects in the specialist's manifest; `show`: before anything is asked.
+
+    Raises ReceiptError, ApprovalNeeded, ApprovalRefused, ToolFailed (all undone), InputError.
+    """
+    receipt = verification.receipt
+    actions = planned(verification, specialist)
+    if all(workshop.effects.load(action.effect).landed(action.arguments, "") for action in actions):
+        return Applied(receipt, actions, (), Verdict(Outcome.ACCEPTED, "everything is as the receipt says already"))
+    for action in actions:
+        show(action)
+    run, task = f"apply-{receipt.id}-{secrets.token_hex(4)}", receipt.content.task.id
+    permits = _permits(workshop, actions, declared, run, task)
+    performer = workshop.scope(run, task, STAGE)
+    kept = False
+    try:
+        results = tuple(performer.perform(action, permits[action.hash]) for action in actions)
+        verdict = specialist.adopter.verify(adopting(receipt.content.task), receipt.content.proposal)
+        if not verdict.accepted:
+            raise ToolFailed(f"after applying it, it is not what was accepted ({verdict.reason}); it was undone")
+        performer.keep()
+        kept = True
+    finally:
+        if not kept:
+            performer.revert()
+    return Applied(receipt, actions, results, verdict)
+
+
+def _permits(
+    workshop: Workshop, actions: tuple[Action, ...], declared: Mapping[str, Risk], run: str, task: str
+) -> Mapping[str, Permit]:
+    gate = authorise(actions, declared, lambda action: workshop.decide(action, run, task, STAGE))
+    if gate.refused:
+        raise ApprovalRefused(gate.refused)
+    for action, reason in gate.pending:
+        workshop.approvals.ask(action, reason, run=run, task=task)
+    if gate.pending:
+        action, reason = gate.pending[0]
+        hashes = " ".join(waiting.hash for waiting, _ in gate.pending)
+        raise ApprovalNeeded(f"{action.effect}: {reason}; approve {hashes} and apply again", action.hash)
+    return gate.permits
