@@ -1,7 +1,7 @@
 """Adopting later what a receipt shows: `opswright apply RECEIPT`.
 
-The receipt is untrusted: it is verified and replayed first, and the actions are made again from its task and proposal by
-the specialist, never taken from the file. They go through the same gate and the same performer as in a run.
+The receipt is untrusted: it is verified and replayed first, and the actions are made again from its task and proposal
+by the specialist, never taken from the file. They go through the same gate and the same performer as in a run.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from opswright.agents.gates import authorise
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Specialist
 from opswright.agents.receipts import Receipt, Verification
-from opswright.errors import ApprovalNeeded, ApprovalRefused, ReceiptError, ToolFailed
+from opswright.errors import ApprovalNeeded, ApprovalRefused, InputError, ReceiptError, ToolFailed
 from opswright.nouns import Action, Json, Outcome, Permit, Risk, Task, Verdict
 
 APPLY = "apply"  # the task's input that asks a specialist for the adoption of what was only shown
@@ -41,8 +41,8 @@ def adopting(task: Task) -> Task:
 def planned(verification: Verification, specialist: Specialist) -> tuple[Action, ...]:
     """The actions that adopt a receipt's result, made by the specialist; their previews are what a person reads.
 
-    Raises ReceiptError when the receipt does not hold, has nothing to adopt, or names other actions; InputError when the
-    world is not any more what the task was about.
+    Raises ReceiptError when the receipt does not hold, has nothing to adopt, or names other actions; InputError when
+    the world is not any more what the task was about.
     """
     receipt = verification.receipt
     where = str(receipt.path)
@@ -66,14 +66,20 @@ def apply_receipt(
     workshop: Workshop,
     show: Callable[[Action], None] = lambda action: None,
 ) -> Applied:
-    """Performs them all or none. `declared`: the effects in the specialist's manifest; `show`: before anything is asked.
+    """Performs them all or none. `declared`: the effects in the specialist's manifest; `show`: called before asking.
 
     Raises ReceiptError, ApprovalNeeded, ApprovalRefused, ToolFailed (all undone), InputError.
     """
     receipt = verification.receipt
-    actions = planned(verification, specialist)
-    if all(workshop.effects.load(action.effect).landed(action.arguments, "") for action in actions):
-        return Applied(receipt, actions, (), Verdict(Outcome.ACCEPTED, "everything is as the receipt says already"))
+    try:
+        actions = planned(verification, specialist)
+    except ReceiptError:
+        raise
+    except InputError:
+        there = _verified(receipt, specialist)
+        if there.accepted:  # the world changed because this very result was applied before
+            return Applied(receipt, (), (), there)
+        raise
     for action in actions:
         show(action)
     run, task = f"apply-{receipt.id}-{secrets.token_hex(4)}", receipt.content.task.id
@@ -82,7 +88,7 @@ def apply_receipt(
     kept = False
     try:
         results = tuple(performer.perform(action, permits[action.hash]) for action in actions)
-        verdict = specialist.adopter.verify(adopting(receipt.content.task), receipt.content.proposal)
+        verdict = _verified(receipt, specialist)
         if not verdict.accepted:
             raise ToolFailed(f"after applying it, it is not what was accepted ({verdict.reason}); it was undone")
         performer.keep()
@@ -91,6 +97,10 @@ def apply_receipt(
         if not kept:
             performer.revert()
     return Applied(receipt, actions, results, verdict)
+
+
+def _verified(receipt: Receipt, specialist: Specialist) -> Verdict:
+    return specialist.adopter.verify(adopting(receipt.content.task), receipt.content.proposal)
 
 
 def _permits(
