@@ -80,9 +80,7 @@ class Prompt:
         shown = {name: self._shown(name, value) for name, value in values.items()}
         system = _HOLE.sub(lambda hole: shown[hole[1]], self.system)
         user = _HOLE.sub(lambda hole: shown[hole[1]], self.user)
-        if "untrusted" in self.inputs.values():
-            system = f"{system}\n\n{STANDING_LINE}".strip()
-        return Rendered(self.id, self.version, self.hash, system, user)
+        return Rendered(self.id, self.version, self.hash, f"{system}\n\n{STANDING_LINE}".strip(), user)
 
     def _shown(self, name: str, value: Json) -> str:
         text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,88 @@
+"""The HTTP client under the OpenAI-compatible calls: it knows what happened on the wire, and when enough is enough.
+
+Libraries above it fold most failures into one error. Whether a request was sent, what status came back and how long to
+wait decide between a retry, a charge and an error, so they are noted here. The total time limit and the size limit hold
+against endpoints that send a byte now and then, or without end.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+@dataclass
+class Facts:
+    """What is known of one request. `sent`: it may have reached the endpoint; `retry_after_s`: what it asked for."""
+
+    sent: bool = False
+    status: int | None = None
+    retry_after_s: float | None = None
+    late: bool = False
+    too_large: bool = False
+    received_bytes: int = field(default=0)
+
+
+def client(facts: Facts, timeout_s: float, clock: Callable[[], float], now: Callable[[], float]) -> "httpx.Client":
+    """A client for one request that ends by `clock() + timeout_s`, whatever the endpoint does. `now`: epoch seconds."""
+    import httpx
+
+    deadline = clock() + timeout_s
+
+    class Watched(httpx.SyncByteStream):
+        def __init__(self, inner: httpx.SyncByteStream) -> None:
+            self._inner = inner
+
+        def __iter__(self) -> Iterator[bytes]:
+            for block in self._inner:
+                facts.received_bytes += len(block)
+                if clock() > deadline:
+                    facts.late = True
+                    raise httpx.ReadTimeout("the total time limit passed while the answer was coming in")
+                if facts.received_bytes > LARGEST_ANSWER_BYTES:
+                    facts.too_large = True
+                    raise httpx.ReadError("the answer is too large")
+                yield block
+
+        def close(self) -> None:
+            self._inner.close()
+
+    class Watching(httpx.Client):
+        def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+            facts.sent, facts.status = True, None
+            try:
+                response = super().send(request, stream=True, **options)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
+                facts.sent = False
+                raise
+            facts.status = response.status_code
+            facts.retry_after_s = retry_after_s(response.headers.get("retry-after"), now())
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            response.stream = Watched(response.stream)
+            if not stream:
+                try:
+                    response.read()
+                finally:
+                    response.close()
+            return response
+
+    return Watching(timeout=timeout_s)
+
+
+def retry_after_s(header: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for (seconds or an HTTP date); None where it says nothing usable."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(int(header.strip())))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
