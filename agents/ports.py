@@ -4,7 +4,7 @@ A specialist is a folder under `agents/` with an `agent.toml` (see `manifests.py
 function `build(context: Context) -> Specialist`. Nothing here imports a specialist.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -164,8 +164,18 @@ class Models(Protocol):
         """Model tiers that are configured, cheapest first; empty without a model."""
         ...
 
-    def ask(self, tier: Tier, prompt_id: str, inputs: Mapping[str, Json], shape: type[Any]) -> Any:
-        """An instance of `shape` (a pydantic model). Raises ModelRetry, BudgetSpent, EndpointFailed."""
+    def ask(
+        self,
+        tier: Tier,
+        prompt_id: str,
+        inputs: Mapping[str, Json],
+        shape: type[Any],
+        validator: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """An instance of `shape` (a pydantic model) that `validator` let pass; it raises ModelRetry for the model to see.
+
+        Raises ModelRetry (after two repairs), BudgetSpent, EndpointFailed, ConfigError.
+        """
         ...
 
 
