@@ -93,10 +93,12 @@ class Lease:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-            self._descriptor = os.open(_lease_file(folder, self.id), flags, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(self._descriptor, json.dumps(owner).encode())
-            os.fsync(self._descriptor)
+            # A file object: a lease that nobody refers to any more is let go of.
+            self._file = os.fdopen(os.open(_lease_file(folder, self.id), flags, 0o600), "w")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file.write(json.dumps(owner))
+            self._file.flush()
+            os.fsync(self._file.fileno())
         except OSError as error:
             raise StoreFailed(f"{folder}: no lease can be taken there ({error.strerror or error})") from error
         journal.append("lease.taken", owner, key=f"lease:{self.id}")
@@ -127,8 +129,7 @@ class Lease:
         self._journal.append("lease.released", {}, key=f"released:{self.id}")
         for path in (_lease_file(self._folder, self.id), _work_file(self._folder, self.id)):
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+        self._file.close()
 
 
 def revoked(journal: Journal, lease: str) -> str:

@@ -15,7 +15,7 @@ from opswright.agents.effects import Effects
 from opswright.agents.leases import Lease, owner_alive, revoked, work_lock
 from opswright.agents.ports import Effect
 from opswright.agents.undo import Undoer
-from opswright.agents.watchdog import Watch, start
+from opswright.agents.watchdog import GRACE_S, Watch, start
 from opswright.errors import ApprovalNeeded, ApprovalRefused, EnvironmentFailed, OpswrightError, ToolFailed
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Permit, Risk
@@ -28,6 +28,7 @@ class Workshop:
     """Where performers work: the journal, the approvals, the folder of leases and the effects there are.
 
     `deadline_s`: how long the changes of one scope may stand before they are kept; None is as long as the owner lives.
+    `grace_s`: how long after that a change in progress may take to end before it is undone under its owner's hands.
     """
 
     journal: Journal
@@ -35,6 +36,7 @@ class Workshop:
     leases: Path
     effects: Effects = field(default_factory=Effects)
     deadline_s: float | None = None
+    grace_s: float = GRACE_S
     _scopes: dict[Scope, "JournalledPerformer"] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -177,6 +179,7 @@ class JournalledPerformer:
                 self._workshop.leases,
                 self._taken().id,
                 deadline_s=self._workshop.deadline_s,
+                grace_s=self._workshop.grace_s,
                 plugins=self._workshop.effects.plugins,
             )
         elif not self._watch.alive():

@@ -10,22 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from opswright.agents.ports import Specialist
 from opswright.agents.receipt_form import Receipt, ReceiptContent, parse, spell
 from opswright.agents.signing import SigningKey
 from opswright.errors import ReceiptError, StoreFailed
-from opswright.nouns import Action, Outcome, Proposal, Tier, Verdict
-
-if TYPE_CHECKING:
-    from opswright.agents.services import Accepted
+from opswright.nouns import Outcome, Verdict
 
 __all__ = [
     "Receipt",
     "ReceiptContent",
     "Verification",
-    "content_of",
     "read_receipt",
     "verify_receipt",
     "write_receipt",
@@ -51,27 +46,6 @@ class Verification:
             if worst in made:
                 return worst
         return Outcome.ACCEPTED
-
-
-def content_of(accepted: "Accepted", adoption: Sequence[Action] = (), memory: Sequence[str] = ()) -> ReceiptContent:
-    """What a receipt says of an accepted result: of the last accepted of its trials."""
-    trials = accepted.evidence["trials"]
-    best = next(trial for trial in reversed(trials) if (trial["verdict"] or {}).get("outcome") == Outcome.ACCEPTED)
-    proposal = best["proposal"]
-    return ReceiptContent(
-        run=accepted.run,
-        task=accepted.task,
-        proposal=Proposal(Tier(proposal["tier"]), proposal["content"], proposal["reason"]),
-        result=accepted.result,
-        verdict=accepted.verdict,
-        evidence=accepted.evidence,
-        version=accepted.version,
-        usage=accepted.usage,
-        tried=[(turn["proposal"]["tier"], (turn["verdict"] or turn["precheck"])["outcome"]) for turn in trials],
-        memory=memory,
-        adoption=adoption,
-        adopted=accepted.adopted,
-    )
 
 
 def write_receipt(

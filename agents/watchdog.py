@@ -27,7 +27,7 @@ READY = b"ready\n"
 FINISHED = b"finished\n"
 START_WAIT_S = 30.0
 TICK_S = 1.0
-GRACE_S = 5.0  # how long a change in progress may take to end once the deadline has passed
+GRACE_S = 5.0
 TRIES = 3
 
 
@@ -66,13 +66,20 @@ class Watch:
 
 
 def start(
-    journal: Path, leases: Path, lease: str, *, deadline_s: float | None = None, plugins: Path | None = None
+    journal: Path,
+    leases: Path,
+    lease: str,
+    *,
+    deadline_s: float | None = None,
+    grace_s: float = GRACE_S,
+    plugins: Path | None = None,
 ) -> Watch:
     """Starts one and returns when it watches. Raises EnvironmentFailed when it does not come up."""
     # -P: a folder named opswright where the user happens to stand must not be what runs.
-    command = [sys.executable, "-P", "-m", "opswright.agents.watchdog", str(journal), str(leases), lease]
+    command = [sys.executable, "-P", "-m", "opswright.agents.watchdog", str(journal.absolute()), str(leases.absolute()), lease]
+    command += [f"--grace={grace_s}"]
     command += [] if deadline_s is None else [f"--deadline={deadline_s}"]
-    command += [] if plugins is None else [f"--plugins={plugins}"]
+    command += [] if plugins is None else [f"--plugins={plugins.absolute()}"]
     try:
         process = subprocess.Popen(
             command,
@@ -103,6 +110,7 @@ class Watchdog:
     lease: str
     undoer: Undoer
     deadline: float | None  # time.monotonic()
+    grace_s: float = GRACE_S  # how long a change in progress may take to end once the deadline has passed
 
     def run(self) -> int:
         """0: finished, or everything is undone; 1: something is left over for `opswright undo`."""
@@ -135,7 +143,7 @@ class Watchdog:
         # Revoked first: the owner begins nothing more, and takes back itself what is in progress when that ends.
         self.journal.append("lease.revoked", {"reason": "the deadline passed"}, key=f"revoked:{self.lease}")
         try:
-            with work_lock(self.leases, self.lease, GRACE_S):
+            with work_lock(self.leases, self.lease, self.grace_s):
                 return self._undo_with_retries(held=True)
         except EnvironmentFailed:
             return self._undo_with_retries(held=True)
@@ -161,12 +169,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("leases", type=Path)
     parser.add_argument("lease")
     parser.add_argument("--deadline", type=float)
+    parser.add_argument("--grace", type=float, default=GRACE_S)
     parser.add_argument("--plugins", type=Path)
     given = parser.parse_args(arguments)
     deadline = None if given.deadline is None else time.monotonic() + given.deadline
     journal = Journal(given.journal)
     undoer = Undoer(journal, given.leases, Effects(given.plugins), who="watchdog")
-    watchdog = Watchdog(journal, given.leases, given.lease, undoer, deadline)
+    watchdog = Watchdog(journal, given.leases, given.lease, undoer, deadline, given.grace)
     if not owner_alive(given.leases, journal, given.lease):
         return 1
     sys.stdout.buffer.write(READY)
