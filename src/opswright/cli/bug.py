@@ -6,15 +6,14 @@ import re
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from opswright import __version__
 from opswright.errors import OpswrightError
+from opswright.redaction import Redactor
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|DSN|AUTH", re.IGNORECASE)
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
-_SHAPES = re.compile(r"\b(sk-[\w-]{8,}|AKIA\w{12,}|gh[pousr]_\w{20,}|eyJ[\w-]{10,}\.[\w.-]+)|(?<=Bearer )\S+")
 
 
 def write_report(error: Exception, arguments: Sequence[str]) -> str:
@@ -40,17 +39,13 @@ def report_text(error: Exception, arguments: Sequence[str]) -> str:
         f"opswright {__version__}, Python {platform.python_version()}, {platform.platform()}",
         f"command: {' '.join(options)}",
         "",
-        scrub(trace, os.environ),
+        Redactor(_secret_values()).text(trace),
     ]
     return "\n".join(lines)
 
 
-def scrub(text: str, environment: Mapping[str, str]) -> str:
-    """The text without what looks like a secret, or is the value of a variable named like one."""
-    for name, value in environment.items():
-        if len(value) >= 6 and _SECRET_NAME.search(name):
-            text = text.replace(value, f"<{name}>")
-    return _SHAPES.sub("<secret>", _USER_INFO.sub("<user>@", text))
+def _secret_values() -> list[str]:
+    return [value for name, value in os.environ.items() if _SECRET_NAME.search(name)]
 
 
 def _folders() -> list[Path]:

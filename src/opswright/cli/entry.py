@@ -4,14 +4,15 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from itertools import pairwise
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from opswright.console.options import COMMAND_KEY, FORMAT_KEY, command_name
 from opswright.console.output import OutputClosed, emit
 from opswright.console.reply import Failure, Format, Reply, Status, failed
-from opswright.errors import ConfigError, EnvironmentFailed, Exit, OpswrightError
+from opswright.errors import ConfigError, EnvironmentFailed, Exit, OpswrightError, StoreFailed
 
 PROGRAM = "opswright"
 # What the machine refuses, wherever in the program it surfaces; any other OSError is a bug of ours.
@@ -28,35 +29,43 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code. Prints no traceback, whatever happens."""
+    meta: dict[str, Any] = {}
+    _open_closed_streams()
+    try:
+        return _show(_invoke(arguments, meta), arguments, meta)
+    except click.exceptions.Exit as leaving:  # after --help
+        return leaving.exit_code
+    except OutputClosed:
+        return _leave_quietly(Exit.DONE)
+    except (KeyboardInterrupt, click.Abort):
+        message = "stopped; `opswright sessions list` shows what can be resumed"
+        reply = _failure("Interrupted", message, Exit.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the one catch-all
+        reply = _unexpected(error, arguments)
+    return _show(reply, arguments, meta)
+
+
+def _invoke(arguments: Sequence[str], meta: dict[str, Any]) -> Reply:
     from opswright.cli.root import root
 
-    meta: dict[str, Any] = {}
     try:
-        with root.make_context(PROGRAM, list(arguments), obj=meta) as context:
+        with root.make_context(PROGRAM, list(arguments)) as context:
             try:
                 reply = root.invoke(context)
             finally:
                 meta.update(context.meta)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
     except click.ClickException as error:
-        reply = _usage_reply(error, meta)
+        return _usage_reply(error, meta)
     except OpswrightError as error:
-        reply = failed(error)
-    except (KeyboardInterrupt, click.Abort):
-        reply = _failure("Interrupted", "stopped; `opswright sessions` shows what can be resumed", Exit.INTERRUPTED)
-    except OutputClosed:
-        return _leave_quietly(Exit.DONE)
-    except Exception as error:  # noqa: BLE001 - the one catch-all
-        reply = _unexpected(error, arguments)
-    format = Format(meta.get(FORMAT_KEY) or requested_format(arguments))
-    return _print(reply, str(meta.get(COMMAND_KEY) or _first_word(arguments)), format)
+        return failed(error)
+    assert isinstance(reply, Reply), f"{meta.get(COMMAND_KEY)} returned no reply"
+    return reply
 
 
 def requested_format(arguments: Sequence[str]) -> Format:
     """The format the arguments ask for, read without parsing them: errors of parsing are printed in it too."""
     found = Format.TEXT
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in pairwise([*arguments, ""]):
         if argument == "--":
             break
         if argument == "--json":
@@ -67,17 +76,31 @@ def requested_format(arguments: Sequence[str]) -> Format:
     return found
 
 
-def _print(reply: Reply, command: str, format: Format) -> int:
+def _show(reply: Reply, arguments: Sequence[str], meta: dict[str, Any]) -> int:
+    format = Format(meta.get(FORMAT_KEY) or requested_format(arguments))
+    command = str(meta.get(COMMAND_KEY) or _first_word(arguments))
     try:
         emit(reply, command, format)
     except OutputClosed:
         return _leave_quietly(reply.exit_code)
-    except OpswrightError as error:  # our own output could not be written
+    except StoreFailed as error:
         failure = failed(error)
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for the interpreter's last flush
+        sys.stdout = _nowhere()  # for the interpreter's last flush
         emit(failure, command, Format.TEXT)
         return int(failure.exit_code)
     return int(reply.exit_code)
+
+
+def _open_closed_streams() -> None:
+    """A caller may have closed them (`>&-`); the interpreter then has None there."""
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")  # noqa: PTH123 - stays open until the process ends
 
 
 def _leave_quietly(code: Exit) -> int:

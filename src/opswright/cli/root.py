@@ -76,8 +76,7 @@ def root(
         if asked or files:
             raise click.UsageError("-p, --file and --resume are for a request, not for a command", context)
         return None
-    options = read_options(context)
-    if version:
+    if version:  # before the settings are read: it is asked when something is wrong, too
         return Reply(Status.DONE, {"version": __version__}, f"opswright {__version__}")
     if not asked:
         if files:
@@ -85,6 +84,7 @@ def root(
         return Reply(Status.DONE, {"usage": USAGE}, USAGE)
     if prompt is not None and resume is not None:
         raise click.UsageError("give either -p or --resume", context)
+    options = read_options(context)
     from opswright.cli.request import resume_run, start_request
 
     return start_request(prompt, files, options) if prompt is not None else resume_run(str(resume), options)

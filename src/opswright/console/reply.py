@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from opswright.errors import ApprovalNeeded, Exit, InputError, OpswrightError
 from opswright.nouns import Json, Outcome, Usage, as_json
+from opswright.redaction import Redactor
 
 SCHEMA = "opswright/1"
 NOTHING_SPENT = Usage()
@@ -62,7 +63,7 @@ class Failure:
     @classmethod
     def of(cls, error: OpswrightError) -> "Failure":
         """The failure an error of ours stands for."""
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = Redactor().text(" ".join(str(error).split())) or type(error).__name__
         where = error.where if isinstance(error, InputError) else ""
         action_hash = error.action_hash if isinstance(error, ApprovalNeeded) else ""
         return cls(type(error).__name__, message, error.exit_code, where, action_hash)

@@ -147,6 +147,16 @@ class Source:
 DEFAULT = Source("default")
 
 
+def source_of(name: str, sources: Mapping[str, Source]) -> Source:
+    """Where a dotted name's value came from: its own source, or that of the table around it."""
+    parts = [part for part in name.split(".") if not part.isdigit()]  # an index in a group of deployments
+    while parts:
+        if (found := sources.get(".".join(parts))) is not None:
+            return found
+        parts.pop()
+    return DEFAULT
+
+
 class Settings(_Section):
     """All settings of one run."""
 
@@ -163,11 +173,7 @@ class Settings(_Section):
 
     def sources(self, name: str) -> Source:
         """Where the value of a dotted name (such as `budget.usd`) came from."""
-        while name:
-            if name in self._sources:
-                return self._sources[name]
-            name = name.rpartition(".")[0]
-        return DEFAULT
+        return source_of(name, self._sources)
 
     @property
     def journal_path(self) -> Path:
@@ -183,6 +189,11 @@ class Settings(_Section):
     def receipts_dir(self) -> Path:
         """Where receipts go without `--receipt`."""
         return self.state_dir / "receipts"
+
+    @property
+    def leases_dir(self) -> Path:
+        """Who owns which change that is not settled yet."""
+        return self.state_dir / "leases"
 
     @property
     def reports_dir(self) -> Path:
@@ -202,11 +213,8 @@ def build(values: Mapping[str, Json], sources: Mapping[str, Source]) -> Settings
 
 def _config_error(error: ValidationError, sources: Mapping[str, Source]) -> ConfigError:
     first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    prefix = name
-    while prefix and prefix not in sources:
-        prefix = prefix.rpartition(".")[0]
-    place = str(sources[prefix].place) if prefix else ""
+    name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    place = source_of(name, sources).place
     if first["type"] == "extra_forbidden":
         return ConfigError(f"unknown setting `{name}`; `opswright config` lists them all{_secret_hint(name)}", place)
     return ConfigError(f"setting `{name}`: {first['msg']}", place)

@@ -1,0 +1,74 @@
+"""`opswright undo`: takes back what an action changed."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from opswright.console import Failure, Options, Reply, Status, bad, common_options, good, heading, visible
+from opswright.errors import Exit
+from opswright.nouns import Json
+
+if TYPE_CHECKING:
+    from opswright.agents.attempts import Attempt
+    from opswright.agents.undo import Undone
+
+
+@click.command()
+@click.argument("id", metavar="[ID]", type=int, required=False)
+@click.option("--all", "everything", is_flag=True, help="Take back all that dead runs left; adopted changes stay.")
+@click.option("--force", is_flag=True, help="Also where somebody changed the same thing since.")
+@common_options
+def undo(options: Options, id: int | None, everything: bool, force: bool) -> Reply:
+    """Take back one change by its ID, or with --all everything that is left over.
+
+    Without either, lists the changes that are neither undone nor adopted. What a running process works on is never
+    touched.
+    """
+    from opswright.agents.undo import Undoer
+    from opswright.knowledge.journal import Journal
+
+    if id is not None and everything:
+        raise click.UsageError("give either an ID or --all", click.get_current_context())
+    undoer = Undoer(Journal(options.settings.journal_path), options.settings.leases_dir)
+    if options.dry_run or (id is None and not everything):
+        wanted = [one for one in undoer.open() if id is None or one.seq == id]
+        return _listed(wanted, {one.seq for one in undoer.left_over()})
+    return _reply([undoer.undo(id, force)] if id is not None else undoer.undo_all(force))
+
+
+def _listed(attempts: Iterable["Attempt"], left_over: set[int]) -> Reply:
+    rows: list[dict[str, Json]] = [
+        {
+            "id": one.seq,
+            "effect": one.action.effect,
+            "environment": one.action.environment,
+            "run": one.scope.run,
+            "preview": one.action.preview,
+            "owner_alive": one.seq not in left_over,
+        }
+        for one in attempts
+    ]
+    lines = [
+        visible(f"{row['id']:>6}  {row['effect']}  run {row['run']}  {'in progress' if row['owner_alive'] else 'left'}")
+        for row in rows
+    ]
+    text = "\n".join([heading("changes that are neither undone nor adopted"), *lines])
+    return Reply(Status.DONE, {"open": rows}, text if rows else "nothing to undo")
+
+
+def _reply(undone: list["Undone"]) -> Reply:
+    result = {"undone": [asdict(one) | {"exit_code": int(one.exit_code)} for one in undone]}
+    lines = [
+        f"{one.id:>6}  {visible(one.effect)}  "
+        + (bad(f"still stands: {one.error}") if one.error else good(one.message))
+        for one in undone
+    ]
+    failed = [one for one in undone if one.error]
+    text = "\n".join(lines) or "nothing to undo"
+    if not failed:
+        return Reply(Status.DONE, result, text)
+    code = failed[0].exit_code if failed[0].exit_code != Exit.DONE else Exit.FOUND
+    failure = Failure("ToolFailed", f"{len(failed)} of {len(undone)} changes still stand", code)
+    return Reply(failure.status, result, text, error=failure)
