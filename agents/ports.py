@@ -172,7 +172,7 @@ class Models(Protocol):
         shape: type[Any],
         validator: Callable[[Any], None] | None = None,
     ) -> Any:
-        """An instance of `shape` (a pydantic model) that `validator` let pass; it raises ModelRetry for the model to see.
+        """An instance of `shape` (a pydantic model) that `validator` let pass (it raises ModelRetry for the model).
 
         Raises ModelRetry (after two repairs), BudgetSpent, EndpointFailed, ConfigError.
         """
