@@ -1,0 +1,1 @@
+"""Tests of the policy reader, evaluator, specification, rewriting and explanation."""
