@@ -1,0 +1,1 @@
+"""Tests: What can be done to files."""
