@@ -1,0 +1,110 @@
+"""A Deny statement made to spare one request and nothing else: the rest of what it denied stays denied."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from opswright.agents.policy.action_patterns import words
+from opswright.agents.policy.operators.principals import entry_for
+from opswright.agents.policy.setting import Setting
+from opswright.tools.iam import globs
+from opswright.tools.iam.document import ConditionTest, Effect, Entry, Request, Statement
+from opswright.tools.iam.evaluator import statement_matches
+
+
+def excluded(statement: Statement, request: Request, setting: Setting, thorough: bool) -> list[Statement]:
+    """Statements that together deny what this one does, but for the request.
+
+    `thorough` also splits by principal and context, so that others stay denied what the request is spared. The first
+    keeps the statement's place; the others are new.
+    """
+    if not statement_matches(setting.policy, statement, request):
+        return [statement]
+    action = Entry(setting.known.spelled(request.action))
+    found = [*_without_action(statement, request, setting)]
+    alone = replace(statement, actions=(action,), not_action=False, index=-1, sid=None)
+    found += _without_resource(alone, request, setting)
+    if thorough:
+        here = replace(alone, resources=(Entry(request.resource),), not_resource=False)
+        if request.principal is not None and statement.principals is not None and not statement.not_principal:
+            found.append(replace(here, principals=(entry_for(request.principal),), not_principal=True))
+        for key in sorted(request.context):
+            texts = tuple(Entry(value) for value in request.context[key])
+            if len(texts) == 1:
+                name = setting.spelled_key(key, (request.action,))
+                tests = (*statement.conditions, ConditionTest("StringNotEquals", name, texts))
+                found.append(replace(here, conditions=tests))
+    return found
+
+
+def _without_action(statement: Statement, request: Request, setting: Setting) -> Iterator[Statement]:
+    """The statement for every other action."""
+    action = request.action.lower()
+    if statement.not_action:
+        yield replace(statement, actions=(*statement.actions, Entry(setting.known.spelled(action))))
+        return
+    if any(entry.text == "*" for entry in statement.actions):
+        yield replace(statement, actions=(Entry(setting.known.spelled(action)),), not_action=True)
+        return
+    left: list[Entry] = []
+    for entry in statement.actions:
+        if not globs.matches(entry.text.lower(), action):
+            left.append(entry)
+        elif globs.is_glob(entry.text):
+            left += [Entry(text) for text in others(entry.text, action, setting)]
+    if left:
+        yield replace(statement, actions=tuple(dict.fromkeys(left)))
+
+
+def others(pattern: str, action: str, setting: Setting) -> list[str]:
+    """Entries that match all actions of the pattern but one, few and at word ends."""
+    names = [setting.known.spelled(name) for name in setting.known.matching(pattern) if name != action]
+    found: list[str] = []
+    for name in names:
+        if any(globs.matches(text.lower(), name.lower()) for text in found):
+            continue
+        service, _, rest = name.partition(":")
+        starts = words(rest)
+        for count in range(1, len(starts)):
+            text = f"{service}:{''.join(starts[:count])}*"
+            if not globs.matches(text.lower(), action) and _inside(text, pattern):
+                found.append(text)
+                break
+        else:
+            found.append(name)
+    return found
+
+
+def _inside(text: str, pattern: str) -> bool:
+    return globs.matches(pattern.lower(), text.lower())
+
+
+def _without_resource(alone: Statement, request: Request, setting: Setting) -> Iterator[Statement]:
+    """The one action on every other resource."""
+    spared = Entry(request.resource)
+    if alone.resources is None:
+        yield replace(alone, resources=(spared,), not_resource=True)
+        return
+    if alone.not_resource:
+        yield replace(alone, resources=(*alone.resources, spared))
+        return
+    hit = [entry for entry in alone.resources if globs.matches(entry.text, request.resource)]
+    left = tuple(entry for entry in alone.resources if entry not in hit)
+    if left:
+        yield replace(alone, resources=left)
+    wide = [entry for entry in hit if entry != spared]
+    if wide:
+        apart = _apart(wide, request, setting)
+        yield replace(alone, resources=(spared, *apart), not_resource=True)
+
+
+def _apart(wide: list[Entry], request: Request, setting: Setting) -> list[Entry]:
+    """What the policy allows the action on outside the patterns: a Deny by NotResource must leave that alone."""
+    if any(entry.text == "*" for entry in wide):
+        return []
+    allowed = [
+        entry
+        for statement in setting.policy.statements
+        if statement.effect is Effect.ALLOW and not statement.not_resource
+        for entry in statement.resources or ()
+    ]
+    return [entry for entry in dict.fromkeys(allowed) if not any(globs.overlap(entry.text, w.text) for w in wide)]

@@ -1,0 +1,39 @@
+"""What the pattern writers hand back: a way to write something, and how unlikely it is that it was meant."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One or more entries that may stand for the wanted texts. `kind` names the slip they mend, `cost` is in bits or so."""
+
+    texts: tuple[str, ...]
+    cost: float
+    kind: str
+
+
+def distance(one: str, other: str, limit: int = 4) -> int:
+    """Edits between two words (insert, delete, replace, swap neighbours); anything over `limit` is `limit + 1`."""
+    if one == other:
+        return 0
+    if abs(len(one) - len(other)) > limit:
+        return limit + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        older, before, row = before, row, [i]
+        for j, b in enumerate(other, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
+            if i > 1 and j > 1 and a == other[j - 2] and one[i - 2] == b:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+        if min(row) > limit:
+            return limit + 1
+    return min(row[-1], limit + 1)
+
+
+def alike(one: str, other: str) -> int | None:
+    """How many slips lie between two words that are likely meant to be the same; None when they are not."""
+    limit = max(1, min(3, max(len(one), len(other)) // 4))
+    found = distance(one.lower(), other.lower(), limit)
+    return found if found <= limit else None

@@ -1,0 +1,77 @@
+"""Slips of a whole statement: Allow for Deny, an element turned into its Not form, a statement too many or too few."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from opswright.agents.policy import action_patterns, arn_patterns
+from opswright.agents.policy.draft import Draft, Edit, View
+from opswright.agents.policy.evidence import bits
+from opswright.agents.policy.operators.principals import EVERYBODY, entry_for
+from opswright.agents.policy.setting import Setting
+from opswright.tools.iam.document import Effect, Entry, PrincipalEntry, Statement
+
+ELEMENTS = ("effect", "actions", "not_action", "resources", "not_resource", "principals", "not_principal", "conditions")
+
+
+def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
+    """Effect flipped, an element's Not form taken back, the statement dropped."""
+    row, statement = view.row, view.statement
+    if focus & view.drop:
+        other = Effect.DENY if row.allow else Effect.ALLOW
+        yield view.edit("effect-flipped", 2.4, f"Effect {other}", replace(statement, effect=other))
+        twin = any(_differences(statement, one.statement) <= 1 for one in view.draft.rows if one is not row)
+        yield view.edit("statement-added", 2.2 if twin else 4.6, "removed")
+    for name, field in (("actions", "not_action"), ("resources", "not_resource"), ("principals", "not_principal")):
+        if getattr(statement, name) is None:
+            continue
+        negated = not getattr(statement, field)
+        turned = replace(statement, **{field: negated})
+        hits = view.evidence.row(turned).hits & focus
+        if (focus & view.need and hits) or (focus & view.drop and not hits):
+            label = f"{'Not' * negated}{name.capitalize().removesuffix('s')}"
+            yield view.edit("element-inverted", 2.5, label, turned)
+
+
+def _differences(one: Statement, other: Statement) -> int:
+    return sum(getattr(one, name) != getattr(other, name) for name in ELEMENTS)
+
+
+def new_statements(draft: Draft, focus: int, setting: Setting) -> Iterator[Edit]:
+    """A statement that was forgotten, learned from the requests that nothing matches as it should."""
+    evidence = draft.evidence
+    allow = bool(focus & draft.missing)
+    if allow and focus & draft.denies:
+        return
+    wrong = (draft.missing & ~draft.denies) if allow else draft.excess
+    service = action_patterns.split(evidence.actions(focus)[0])[0]
+    same = sum(1 << i for i in bits(wrong) if action_patterns.split(evidence.requests[i].action)[0] == service)
+    for group in dict.fromkeys((same, wrong)):
+        actions = [setting.known.spelled(name) for name in evidence.actions(group)]
+        named = evidence.principals(group)
+        for what in action_patterns.written(list(dict.fromkeys(actions)), setting.wild_actions):
+            for where in _places(evidence.resources(group), actions, setting):
+                statement = Statement(
+                    -1,
+                    Effect.ALLOW if allow else Effect.DENY,
+                    tuple(Entry(text) for text in what.texts),
+                    resources=tuple(Entry(text) for text in where.texts),
+                    principals=_principals(named, allow) if setting.resource_based else None,
+                )
+                note = f"{statement.effect} {' '.join(what.texts)} on {' '.join(where.texts)}"
+                cost = 2.0 + what.cost + where.cost
+                yield Edit("statement-dropped", None, (statement,), cost, note)
+
+
+def _places(resources: list[str], actions: list[str], setting: Setting) -> list[arn_patterns.Guess]:
+    """The few likeliest ways to write the resources, entries of the policy among them."""
+    found = arn_patterns.written(resources, setting.style, setting.templates(actions))
+    for text in setting.resources:
+        if all(arn_patterns.globs.matches(text, resource) for resource in resources):
+            found.append(arn_patterns.Guess((text,), 2.6, "resource-dropped"))
+    return sorted(found, key=lambda guess: guess.cost)[:5]
+
+
+def _principals(named: list[str], allow: bool) -> tuple[PrincipalEntry, ...]:
+    if not named or (not allow and len(named) > 2):
+        return (EVERYBODY,)
+    return tuple(dict.fromkeys(entry_for(name) for name in named))

@@ -1,0 +1,168 @@
+"""Best-first search over edits: which few slips, put right, explain every request.
+
+The order is by cost so far plus what is still wrong. Each step takes one wrong request (the focus) and tries the edits
+that mend it, so that a set of slips is found in one order only.
+"""
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+from opswright.agents.policy.action_patterns import split
+from opswright.agents.policy.draft import Draft, Edit, View
+from opswright.agents.policy.evidence import Row
+from opswright.agents.policy.operators import OPERATORS
+from opswright.agents.policy.operators.effects import new_statements
+from opswright.agents.policy.setting import Setting
+from opswright.errors import InputError
+from opswright.tools.iam import globs
+
+PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
+UNFINISHED = 0.7  # an edit that only brings the focus nearer
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a search goes. `margin`: solutions this much dearer than the best are still of interest."""
+
+    expansions: int = 48
+    width: int = 24
+    solutions: int = 12
+    margin: float = 2.0
+    edits: int = 7
+
+
+Price = Callable[[Draft, Edit], float | None]
+
+
+def search(start: Draft, setting: Setting, limits: Limits, price: Price | None = None) -> list[Draft]:
+    """Drafts in which every request is decided as wanted, best first; empty when none was found.
+
+    `price` puts another cost on edits, or None to forbid them; without it the likeliest comes first.
+    """
+    tick = count()
+    heap: list[tuple[float, int, Draft, Edit | None]] = [(0.0, next(tick), start, None)]
+    seen: set[frozenset[tuple[str, int | None, str]]] = set()
+    found: list[Draft] = []
+    expanded = 0
+    while heap and expanded < limits.expansions and len(found) < limits.solutions:
+        _, _, draft, edit = heapq.heappop(heap)
+        if found and draft.cost + (edit.cost if edit else 0.0) > found[0].cost + limits.margin:
+            continue
+        if edit is not None:
+            key = frozenset(one.mark for one in (*draft.edits, edit))
+            if key in seen:
+                continue
+            seen.add(key)
+            draft = draft.apply(edit)
+        if not draft.wrong:
+            found.append(draft)
+            found.sort(key=lambda one: one.cost)
+            continue
+        if len(draft.edits) >= limits.edits:
+            continue
+        expanded += 1
+        for score, following in _ranked(draft, setting, price)[: limits.width]:
+            heapq.heappush(heap, (score, next(tick), draft, following))
+    return found
+
+
+def _ranked(draft: Draft, setting: Setting, price: Price | None) -> list[tuple[float, Edit]]:
+    """The edits worth trying on a draft, best first."""
+    focus = _focus(draft)
+    scored: list[tuple[float, Edit]] = []
+    seen: set[tuple[str, int | None, str]] = set()
+    for edit in _edits(draft, focus, setting):
+        if (None, edit.slot, edit.note) in seen:
+            continue
+        seen.add((None, edit.slot, edit.note))  # type: ignore[arg-type]
+        if price is not None:
+            cost = price(draft, edit)
+            if cost is None:
+                continue
+            edit = replace(edit, cost=cost)
+        try:
+            wrong = draft.wrong_after(edit)
+        except InputError:  # the evaluator cannot read it for one of the requests
+            continue
+        unfinished = bool(wrong & focus)
+        if unfinished and not _nearer(draft, edit, focus):
+            continue
+        score = draft.cost + edit.cost + PER_WRONG * math.log2(1 + wrong.bit_count()) + UNFINISHED * unfinished
+        scored.append((score - _favour(edit, setting), edit))
+    scored.sort(key=lambda item: item[0])
+    return scored
+
+
+def _favour(edit: Edit, setting: Setting) -> float:
+    """What earlier repairs established breaks ties, no more."""
+    if not setting.favoured:
+        return 0.0
+    return 0.01 if any(text in edit.note for text in setting.favoured) else 0.0
+
+
+def _focus(draft: Draft) -> int:
+    """The wrong request to mend next: a wrongly allowed one, else one explicitly denied, else any."""
+    for mask in (draft.excess, draft.missing & draft.denies, draft.missing):
+        if mask:
+            return mask & -mask
+    return 0
+
+
+def _nearer(draft: Draft, edit: Edit, focus: int) -> bool:
+    """Whether the edit brings the focus nearer though it does not mend it yet."""
+    old = None if edit.slot is None else draft.rows[draft.position(edit.slot)]
+    new = [draft.evidence.row(statement) for statement in edit.statements]
+    before = bool(old and old.hits & focus)
+    after = any(row.hits & focus for row in new)
+    if before and not after:  # one statement less among several that match it wrongly
+        return old is not None and (old.allow == bool(focus & draft.excess))
+    if after and not before:  # allowed now, were it not for a Deny
+        return bool(focus & draft.missing) and new[0].allow
+    if old is None or not new or old.hits & focus:
+        return False
+    wanted = old.allow == bool(focus & draft.missing)
+    return wanted and _off(new[0], focus) < _off(old, focus)
+
+
+def _off(row: Row, focus: int) -> int:
+    """How many dimensions keep the focus out."""
+    return sum(not mask & focus for mask in (row.actions, row.resources, row.principals, row.conditions))
+
+
+def _edits(draft: Draft, focus: int, setting: Setting) -> Iterator[Edit]:
+    for row in _rows(draft, focus):
+        view = View.of(draft, row)
+        for operator in OPERATORS:
+            yield from operator(view, focus, setting)
+    yield from new_statements(draft, focus, setting)
+
+
+MOST_ROWS = 8
+
+
+def _rows(draft: Draft, focus: int) -> list[Row]:
+    """The statements that decide the focus wrongly, or that nearly decide it rightly, nearest first."""
+    missing = bool(focus & draft.missing)
+    hitting = [row for row in draft.rows if row.hits & focus and row.allow != missing]
+    if missing and focus & draft.allows:
+        return hitting
+    near = [row for row in draft.rows if row.allow == missing and not row.hits & focus and row.at_most_two_off & focus]
+    action = draft.evidence.actions(focus)[0]
+    near.sort(key=lambda row: (_off(row, focus), -_affinity(row, action)))
+    return hitting + near[:MOST_ROWS]
+
+
+def _affinity(row: Row, action: str) -> int:
+    """How much a statement's actions look like the action."""
+    service, name = split(action)
+    best = 0
+    for entry in row.statement.actions:
+        here, pattern = split(entry.text)
+        if here == service:
+            best = max(best, 2 + (pattern[:3] == name[:3]) + 2 * globs.matches(pattern.lower(), name.lower()))
+        elif pattern == name:
+            best = max(best, 2)
+    return best

@@ -1,0 +1,130 @@
+"""What stays fixed while one policy is repaired: its own words and style, the actions there are, earlier lessons."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from opswright.agents.policy.arn_patterns import Style
+from opswright.tools.iam.actions import ActionDatabase
+from opswright.tools.iam.document import ConditionTest, Effect, Policy, PrincipalEntry
+
+# Global condition keys that are no plain single-valued strings, or that are in everyday use: spelling, type, several values.
+# IAM User Guide, "AWS global condition context keys".
+GLOBAL_KEYS: Mapping[str, tuple[str, str, bool]] = {
+    name.lower(): (name, kind, many)
+    for name, kind, many in (
+        ("aws:CalledVia", "String", True),
+        ("aws:CalledViaFirst", "String", False),
+        ("aws:CalledViaLast", "String", False),
+        ("aws:CurrentTime", "Date", False),
+        ("aws:EpochTime", "Date", False),
+        ("aws:MultiFactorAuthAge", "Numeric", False),
+        ("aws:MultiFactorAuthPresent", "Bool", False),
+        ("aws:PrincipalAccount", "String", False),
+        ("aws:PrincipalArn", "ARN", False),
+        ("aws:PrincipalIsAWSService", "Bool", False),
+        ("aws:PrincipalOrgID", "String", False),
+        ("aws:PrincipalOrgPaths", "String", True),
+        ("aws:PrincipalServiceNamesList", "String", True),
+        ("aws:PrincipalType", "String", False),
+        ("aws:RequestedRegion", "String", False),
+        ("aws:ResourceAccount", "String", False),
+        ("aws:ResourceOrgID", "String", False),
+        ("aws:ResourceOrgPaths", "String", True),
+        ("aws:SecureTransport", "Bool", False),
+        ("aws:SourceAccount", "String", False),
+        ("aws:SourceArn", "ARN", False),
+        ("aws:SourceIp", "IPAddress", False),
+        ("aws:SourceVpc", "String", False),
+        ("aws:SourceVpce", "String", False),
+        ("aws:TagKeys", "String", True),
+        ("aws:TokenIssueTime", "Date", False),
+        ("aws:UserAgent", "String", False),
+        ("aws:userid", "String", False),
+        ("aws:username", "String", False),
+        ("aws:ViaAWSService", "Bool", False),
+        ("aws:VpcSourceIp", "IPAddress", False),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`favoured`: texts that earlier repairs of the organisation established; they break ties and permit nothing."""
+
+    policy: Policy
+    known: ActionDatabase
+    favoured: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def resources(self) -> tuple[str, ...]:
+        """Every resource entry of the policy, each once."""
+        return _once(entry.text for statement in self.policy.statements for entry in statement.resources or ())
+
+    @cached_property
+    def style(self) -> Style:
+        """How the policy writes resources."""
+        return Style.of(self.resources)
+
+    @cached_property
+    def wild_actions(self) -> bool:
+        """Whether the policy mostly writes actions with wildcards."""
+        texts = [entry.text for statement in self.policy.statements for entry in statement.actions]
+        return 2 * sum(text.endswith("*") for text in texts) > len(texts)
+
+    @cached_property
+    def principals(self) -> tuple[PrincipalEntry, ...]:
+        """Every principal entry of the policy, each once."""
+        found = (entry for statement in self.policy.statements for entry in statement.principals or ())
+        return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def resource_based(self) -> bool:
+        """Whether statements name principals, so that a new one has to."""
+        return any(statement.principals is not None for statement in self.policy.statements)
+
+    @cached_property
+    def grantee(self) -> tuple[PrincipalEntry, ...]:
+        """Whom a required request that names no principal may be granted to: those an Allow names already, or nobody."""
+        for statement in self.policy.statements:
+            if statement.effect is Effect.ALLOW and statement.principals and not statement.not_principal:
+                return statement.principals
+        return ()
+
+    @cached_property
+    def tests(self) -> tuple[ConditionTest, ...]:
+        """Every condition test of the policy, each once."""
+        return tuple(dict.fromkeys(test for statement in self.policy.statements for test in statement.conditions))
+
+    def spelled_key(self, name: str, actions: Iterable[str]) -> str:
+        """A condition key as the policy spells it, else as AWS does for one of the actions, else as given."""
+        lower = name.lower()
+        for test in self.tests:
+            if test.key.lower() == lower:
+                return test.key
+        if lower in GLOBAL_KEYS:
+            return GLOBAL_KEYS[lower][0]
+        for action in actions:
+            found = self.known.condition_keys(action).get(lower)
+            if found is not None:
+                return found.name
+        return name
+
+    def key_type(self, name: str, actions: Iterable[str]) -> tuple[str, bool]:
+        """A key's type in AWS's words, and whether it has several values."""
+        lower = name.lower()
+        if lower in GLOBAL_KEYS:
+            return GLOBAL_KEYS[lower][1:]
+        for action in actions:
+            found = self.known.condition_keys(action).get(lower)
+            if found is not None:
+                return found.type, found.multivalued
+        return "String", False
+
+    def templates(self, actions: Iterable[str]) -> list[str]:
+        """ARN globs of the resource types that some of the actions take."""
+        return list(dict.fromkeys(glob for action in actions for glob in self.known.resource_types(action)))
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
