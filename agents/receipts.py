@@ -110,12 +110,10 @@ def _read(path: Path) -> bytes:
     try:
         # Non-blocking: a named pipe must be found out, not waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ReceiptError(f"cannot be read ({error.strerror})", str(path)) from error
-    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ReceiptError("is not a regular file", str(path))
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ReceiptError("is not a regular file", str(path))
             raw = file.read(LARGEST_BYTES + 1)
     except OSError as error:
         raise ReceiptError(f"cannot be read ({error.strerror})", str(path)) from error

@@ -161,10 +161,11 @@ def _find(path: Path) -> _Found | None:
         return None
     except OSError as error:
         raise ToolFailed(f"{path}: {error.strerror}") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise ToolFailed(f"{path} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ToolFailed(f"{path} is not a regular file")
         if status.st_size > LARGEST_BYTES:
             raise ToolFailed(f"{path} is larger than {LARGEST_BYTES} bytes")
         return _Found(file.read(), stat.S_IMODE(status.st_mode))
