@@ -1,5 +1,7 @@
 """`opswright config`: every setting, its value, and where it comes from."""
 
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,19 +10,46 @@ import click
 from pydantic import BaseModel
 
 from opswright.console import Options, Reply, Status, common_options, heading, visible
+from opswright.console.options import add_common_options, read_options
 from opswright.nouns import Json
 from opswright.settings import Settings
 
 
-@click.command()
-@common_options
-def config(options: Options) -> Reply:
+@click.group(invoke_without_command=True)
+@add_common_options
+@click.pass_context
+def config(context: click.Context, /, **_: object) -> Reply | None:
     """Show every setting, its value, and where it comes from.
 
     Your own file is config.toml in the configuration folder; a project's .opswright.toml may only narrow; variables
     OPSWRIGHT_… and flags come last. Secrets are never settings: they stay in the environment.
     """
-    settings = options.settings
+    return None if context.invoked_subcommand else _table(read_options(context).settings)
+
+
+@config.command()
+@click.argument("file", metavar="[FILE]", type=click.Path(path_type=Path), required=False)
+@common_options
+def key(options: Options, file: Path | None) -> Reply:
+    """Make an ed25519 key that receipts are signed with (never over an existing one).
+
+    FILE is signing.pem in the configuration folder unless given. A passphrase in OPSWRIGHT_KEY_PASSPHRASE encrypts it.
+    """
+    from opswright.agents.signing import PASSPHRASE_VARIABLE, generate_key
+
+    path = (file or options.settings.config_dir / "signing.pem").absolute()
+    if options.dry_run:
+        return Reply(Status.DONE, {"key_file": str(path), "public": None}, f"would make {visible(str(path))}")
+    public = generate_key(path, os.environ.get(PASSPHRASE_VARIABLE) or None)
+    lines = [
+        f"private key: {visible(str(path))}",
+        f"public key:  {public}",
+        f"to sign with it: key_file = {json.dumps(str(path))} under [signing] in your config.toml",
+    ]
+    return Reply(Status.DONE, {"key_file": str(path), "public": public}, "\n".join(lines))
+
+
+def _table(settings: Settings) -> Reply:
     rows = [(name, value, str(settings.sources(name))) for name, value in shown(settings)]
     result = {name: {"value": value, "source": source} for name, value, source in rows}
     name_width = max(len(name) for name, _, _ in rows)

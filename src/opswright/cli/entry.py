@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NoReturn, TextIO
@@ -31,6 +32,8 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code. Prints no traceback, whatever happens."""
     meta: dict[str, Any] = {}
     _open_closed_streams()
+    if not sys.warnoptions:  # libraries' warnings are for developers: stderr has our own lines alone
+        warnings.simplefilter("ignore")
     try:
         return _show(_invoke(arguments, meta), arguments, meta)
     except click.exceptions.Exit as leaving:  # after --help

@@ -3,12 +3,14 @@
 A command is decorated with `common_options`, takes `options: Options` first and returns a `Reply`; `main` prints it.
 """
 
+from opswright.console.asking import Ask, person
 from opswright.console.options import Options, common_options
 from opswright.console.output import Progress, emit
 from opswright.console.reply import Failure, Format, Reply, Status
 from opswright.console.text import bad, diff_text, good, heading, hint, one_line, visible
 
 __all__ = [
+    "Ask",
     "Failure",
     "Format",
     "Options",
@@ -23,5 +25,6 @@ __all__ = [
     "heading",
     "hint",
     "one_line",
+    "person",
     "visible",
 ]

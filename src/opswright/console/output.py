@@ -41,6 +41,11 @@ def _put(stream: TextIO, text: str) -> None:
             raise StoreFailed(f"cannot write to standard output: {error.strerror}") from None
 
 
+def write_error_stream(text: str) -> None:
+    """Lines for a person on stderr; our own colours stay, everything else is made visible."""
+    _write(sys.stderr, screen(text))
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a command reports what it is doing: lines on stderr, or events on stdout with `stream-json`."""
@@ -51,7 +56,7 @@ class Progress:
     def __call__(self, message: str, **details: Json) -> None:
         """One step. `details` appear in `stream-json` events only."""
         if self.format is not Format.STREAM_JSON:
-            _write(sys.stderr, screen(f"\x1b[2m{one_line(message)}\x1b[0m"))
+            write_error_stream(f"\x1b[2m{one_line(message)}\x1b[0m")
             return
         event = {"schema": EVENT_SCHEMA, "command": self.command, "event": "progress", "message": message, **details}
         _write_json(event)
@@ -80,7 +85,7 @@ def emit(reply: Reply, command: str, format: Format) -> None:
     if reply.error is not None:
         word = "interrupted" if reply.error.exit_code == 130 else "error"
         _write(sys.stderr, f"{bad(word)}: {one_line(reply.error.message)}")
-        if reply.error.action_hash:
+        if reply.error.action_hash and "opswright approve" not in reply.error.message:
             _write(sys.stderr, hint(f"approve it with: opswright approve {reply.error.action_hash}"))
     if reply.usage != Usage() or reply.tier:
         _write(sys.stderr, cost_line(reply.usage, reply.tier))
