@@ -5,6 +5,7 @@ are not used.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 STEP_DOWN = (400, 422, 501)  # what servers answer to a parameter they do not know
 FATAL = (401, 402, 403, 404, 405, 413)
 NO_KEY = "none"  # local servers ask for no key; the client library insists on one
+_WRAPPING = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Failed): )*(?:\w+Exception - )?(?:LiteLLM: )?")
 OnText = Callable[[str], None]
 
 
@@ -286,12 +288,10 @@ def _failed(error: Exception, facts: wire.Facts, attempt: Attempt, watched: bool
         return CallFailed("sent an answer beyond any size", charged=True, again=False)
     if watched and not facts.sent:
         return CallFailed(f"cannot be reached ({_cause(error)})", charged=False, again=True)
-    if status is None or facts.late:
-        timeout = facts.late or "timeout" in type(error).__name__.lower() or "timed out" in said.lower()
-        what = (
-            f"did not answer within {attempt.timeout_s:.0f} s" if timeout else f"broke the connection ({_cause(error)})"
-        )
-        return CallFailed(what, charged=True, again=True)
+    if facts.late or (status is None and "timeout" in type(error).__name__.lower()):
+        return CallFailed(f"did not answer within {attempt.timeout_s:.3g} s", charged=True, again=True)
+    if status is None:
+        return CallFailed(f"broke the connection ({_cause(error)})", charged=True, again=True)
     if 200 <= status < 300:
         return CallFailed(f"sent an answer that cannot be read ({_cause(error)})", charged=True, again=True)
     return _refusal(status, said, facts, attempt, type(error).__name__)
@@ -323,4 +323,5 @@ def _cause(error: BaseException) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    said = _WRAPPING.sub("", " ".join(str(error).split()))[:160]
+    return said if len(said) > 3 else f"{type(error).__name__} {said}".strip()

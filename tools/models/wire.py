@@ -5,6 +5,7 @@ wait decide between a retry, a charge and an error, so they are noted here. The 
 against endpoints that send a byte now and then, or without end.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,10 @@ LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
 
 @dataclass
 class Facts:
-    """What is known of one request. `sent`: it may have reached the endpoint; `retry_after_s`: what it asked for."""
+    """What is known of one request.
+
+    `sent`: it may have reached the endpoint; `retry_after_s`: what it asked for; `late`: a time limit passed.
+    """
 
     sent: bool = False
     status: int | None = None
@@ -39,15 +43,15 @@ def client(facts: Facts, timeout_s: float, clock: Callable[[], float], now: Call
             self._inner = inner
 
         def __iter__(self) -> Iterator[bytes]:
-            for block in self._inner:
-                facts.received_bytes += len(block)
-                if clock() > deadline:
-                    facts.late = True
-                    raise httpx.ReadTimeout("the total time limit passed while the answer was coming in")
-                if facts.received_bytes > LARGEST_ANSWER_BYTES:
-                    facts.too_large = True
-                    raise httpx.ReadError("the answer is too large")
-                yield block
+            with _noting_timeouts(facts):
+                for block in self._inner:
+                    facts.received_bytes += len(block)
+                    if clock() > deadline:
+                        raise httpx.ReadTimeout("the total time limit passed while the answer was coming in")
+                    if facts.received_bytes > LARGEST_ANSWER_BYTES:
+                        facts.too_large = True
+                        raise httpx.ReadError("the answer is too large")
+                    yield block
 
         def close(self) -> None:
             self._inner.close()
@@ -56,7 +60,8 @@ def client(facts: Facts, timeout_s: float, clock: Callable[[], float], now: Call
         def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
             facts.sent, facts.status = True, None
             try:
-                response = super().send(request, stream=True, **options)
+                with _noting_timeouts(facts):
+                    response = super().send(request, stream=True, **options)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol):
                 facts.sent = False
                 raise
@@ -72,6 +77,17 @@ def client(facts: Facts, timeout_s: float, clock: Callable[[], float], now: Call
             return response
 
     return Watching(timeout=timeout_s)
+
+
+@contextlib.contextmanager
+def _noting_timeouts(facts: Facts) -> Iterator[None]:
+    import httpx
+
+    try:
+        yield
+    except httpx.TimeoutException:
+        facts.late = True
+        raise
 
 
 def retry_after_s(header: str | None, now: float) -> float | None:
