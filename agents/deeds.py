@@ -28,7 +28,7 @@ class Deeds(Bench):
     def authorise_adoption(self, state: LoopState) -> Update:
         """Gate: may the accepted result be made real? Passed over where there is nothing to do."""
         if self.services.dry_run or not self.episode(state).actions(ADOPTION):
-            return {"to": "reflect"}
+            return {"to": "finish"}
         return self._authorise(state, ADOPTION, "apply")
 
     def _authorise(self, state: LoopState, stage: str, onwards: str) -> Update:
@@ -115,10 +115,13 @@ class Deeds(Bench):
                 performer.keep()
             else:
                 performer.revert()
+        except ToolFailed as error:
+            performer.revert()
+            return ends("rejected", f"it could not be kept: {error}")
         finally:
             performer.close()
         episode.write(f"{state.get('attempt', 0)}/{records.VERIFIED}", as_json(verdict))
         if verdict.accepted:
-            return {"adopted": True, "to": "reflect"}
+            return {"adopted": True, "to": "finish"}
         status = "undecided" if verdict.outcome is Outcome.UNDECIDED else "rejected"
         return ends(status, f"after adopting it, it was not what was accepted ({verdict.reason}); it was undone")

@@ -2,7 +2,7 @@
 
     choose -> ask -> precheck -> authorise_trial -> trial -> judge -> authorise_adoption -> apply -> verify
       ^                                                        |                                       |
-      +--- rejected, undecided, nothing new: next round or tier        every end: reflect -> finish ---+
+      +--- rejected, undecided, nothing new: next round or tier        every end: finish -> reflect ---+
 
 A node reads the state, calls one pure function or one port, and returns the update with `to`, the node that follows.
 The state holds the task's id, decisions and ids; everything else is in the journal under keys, so that a node that runs
@@ -36,16 +36,15 @@ def build_loop(specialist: Specialist, manifest: Manifest, services: Services) -
     deeds = Deeds(specialist, manifest, services)
     closing = Closing(specialist, manifest, services)
     steps: dict[str, tuple[Node, tuple[str, ...]]] = {
-        "choose": (search.choose, ("ask", "reflect")),
-        "ask": (search.ask, ("precheck", "choose", "reflect")),
+        "choose": (search.choose, ("ask", "finish")),
+        "ask": (search.ask, ("precheck", "choose", "finish")),
         "precheck": (search.precheck, ("authorise_trial", "choose")),
-        "authorise_trial": (deeds.authorise_trial, ("trial", "reflect")),
-        "trial": (deeds.trial, ("judge", "choose", "reflect")),
+        "authorise_trial": (deeds.authorise_trial, ("trial", "finish")),
+        "trial": (deeds.trial, ("judge", "choose", "finish")),
         "judge": (search.judge, ("authorise_adoption", "choose")),
-        "authorise_adoption": (deeds.authorise_adoption, ("apply", "reflect")),
-        "apply": (deeds.apply, ("verify", "reflect")),
-        "verify": (deeds.verify, ("reflect",)),
-        "reflect": (closing.reflect, ("finish",)),
+        "authorise_adoption": (deeds.authorise_adoption, ("apply", "finish")),
+        "apply": (deeds.apply, ("verify", "finish")),
+        "verify": (deeds.verify, ("finish",)),
     }
     graph: Any = StateGraph(LoopState)
     graph.add_edge(START, "choose")
@@ -53,5 +52,7 @@ def build_loop(specialist: Specialist, manifest: Manifest, services: Services) -
         graph.add_node(name, node)
         graph.add_conditional_edges(name, lambda state: state["to"], list(targets))
     graph.add_node("finish", closing.finish)
-    graph.add_edge("finish", END)
+    graph.add_node("reflect", closing.reflect)
+    graph.add_edge("finish", "reflect")
+    graph.add_edge("reflect", END)
     return graph.compile()

@@ -28,6 +28,7 @@ class LoopState(TypedDict, total=False):
     status: str  # how it ends, once that is known
     reason: str
     adopted: bool
+    receipt: str  # its path; empty where nothing was accepted
     to: str  # the node that follows
 
 
@@ -79,8 +80,8 @@ def tried(state: LoopState, ending: str) -> Update:
 
 
 def ends(status: str, reason: str) -> Update:
-    """The task is over but for what it taught and its receipt."""
-    return {"status": status, "reason": reason, "to": "reflect"}
+    """The task is over but for its receipt and what it taught."""
+    return {"status": status, "reason": reason, "to": "finish"}
 
 
 def ask_person(task: str, stage: str, actions: Mapping[str, str]) -> str:

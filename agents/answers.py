@@ -1,0 +1,37 @@
+"""The answer to a request, worded from how its tasks ended and from nothing else."""
+
+from collections.abc import Sequence
+
+from opswright.agents.outcomes import ACCEPTED, APPROVAL, BUDGET, ERROR, REJECTED, UNDECIDED, TaskOutcome
+from opswright.agents.plans import Plan
+
+_OPENINGS = {
+    ACCEPTED: "accepted ({tier} tier): {reason}",
+    REJECTED: "nothing was accepted: {reason}",
+    UNDECIDED: "undecided, so nothing is accepted: {reason}",
+    BUDGET: "the budget is spent: {reason}",
+    APPROVAL: "not done without approval: {reason}",
+    ERROR: "failed: {reason}",
+}
+
+
+def word(outcomes: Sequence[TaskOutcome], plan: Plan) -> str:
+    """One paragraph for each task; what nobody here can do stands at the end."""
+    parts = [_part(outcome, named=len(outcomes) > 1) for outcome in outcomes]
+    if plan.note:
+        parts.append(
+            f"Not done: {plan.note}." if outcomes else f"None of the specialists here can do this: {plan.note}."
+        )
+    return "\n\n".join(parts)
+
+
+def _part(outcome: TaskOutcome, named: bool) -> str:
+    opening = _OPENINGS[outcome.status].format(tier=outcome.tier or "no", reason=outcome.reason)
+    lines = [f"{outcome.specialist}: {opening}"]
+    if named:
+        lines.insert(0, f"[{outcome.task}] {outcome.goal}")
+    said = outcome.result.get("summary") if isinstance(outcome.result, dict) else None
+    if isinstance(said, str) and said:
+        lines.append(said)
+    lines += [f"note: {note}" for note in outcome.notes]
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""How a run stands: its tasks' outcomes, what waits for a person, and the reply that a command prints for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from opswright.agents.episode import Episode
+from opswright.agents.outcomes import APPROVAL, EXITS, TaskOutcome, overall_exit, overall_status, read_outcome
+from opswright.agents.plans import Plan
+from opswright.console.reply import Failure, Reply, Status
+from opswright.errors import Exit
+from opswright.knowledge.journal import Journal
+from opswright.nouns import Action, Json, Usage
+
+
+@dataclass(frozen=True)
+class Question:
+    """An action that waits for a person."""
+
+    task: str
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run stands. `result`: the single task's result, or a list of all tasks'; `questions`: what waits."""
+
+    run_id: str
+    status: str
+    exit_code: Exit
+    result: Json
+    answer: str
+    receipts: tuple[str, ...]
+    usage: Usage
+    outcomes: tuple[TaskOutcome, ...]
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def tier(self) -> str:
+        """The tier of a single task's result; empty otherwise."""
+        return self.outcomes[0].tier if len(self.outcomes) == 1 else ""
+
+
+def stand_of(
+    journal: Journal, run: str, plan: Plan | None, attempt: int, usage: Usage, waiting: Sequence[Question] = ()
+) -> RunResult:
+    """How a run stands in its attempt, from the journal."""
+    found = [Episode(journal, run, one.id).outcome() for one in plan.tasks] if plan else []
+    outcomes = tuple(read_outcome(payload) for payload in found if payload is not None)
+    answer = journal.find(f"{run}/{attempt}/answer")
+    status, code = overall_status(outcomes), overall_exit(outcomes)
+    if waiting:
+        status, code = APPROVAL, EXITS[APPROVAL]
+    return RunResult(
+        run_id=run,
+        status=status,
+        exit_code=code,
+        result=_shown(outcomes, plan),
+        answer=_waiting(run, waiting) if waiting else answer.payload["text"] if answer else "",
+        receipts=tuple(one.receipt for one in outcomes if one.receipt),
+        usage=usage,
+        outcomes=outcomes,
+        questions=tuple(waiting),
+    )
+
+
+def reply_of(run: RunResult, text: str | None = None) -> Reply:
+    """The reply a command prints. `text`: instead of the answer, what a person reads on stdout."""
+    return Reply(
+        status=Status(run.status),
+        result=run.result,
+        text=run.answer if text is None else text,
+        usage=run.usage,
+        receipts=run.receipts,
+        error=_failure(run),
+        tier=run.tier,
+    )
+
+
+def _failure(run: RunResult) -> Failure | None:
+    if run.questions:
+        first = run.questions[0]
+        message = f"{first.action.effect}: {first.reason}; approve it, then: opswright --resume {run.run_id}"
+        return Failure("ApprovalNeeded", message, run.exit_code, action_hash=first.action.hash)
+    for outcome in run.outcomes:
+        if outcome.status == run.status and outcome.error:
+            return Failure(outcome.error, outcome.reason, run.exit_code)
+    names = {Status.BUDGET: "BudgetSpent", Status.APPROVAL: "ApprovalRefused"}
+    kind = names.get(Status(run.status))
+    if kind is None:
+        return None
+    reason = next(one.reason for one in run.outcomes if one.status == run.status)
+    return Failure(kind, f"{reason}; go on with: opswright --resume {run.run_id}", run.exit_code)
+
+
+def _shown(outcomes: Sequence[TaskOutcome], plan: Plan | None) -> Json:
+    if plan is not None and len(plan.tasks) == 1:
+        return outcomes[0].result if outcomes else None
+    names = ("task", "specialist", "goal", "status", "reason", "result", "receipt")
+    return [{name: getattr(one, name) for name in names} for one in outcomes]
+
+
+def _waiting(run: str, questions: Sequence[Question]) -> str:
+    asked = [f"{one.action.effect} ({one.reason}): opswright approve {one.action.hash}" for one in questions]
+    return "\n".join(["waits for approval:", *asked, f"then go on with: opswright --resume {run}"])

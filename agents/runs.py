@@ -1,0 +1,231 @@
+"""The one way in: start a run of a request or of tasks, and go on with one that was stopped.
+
+A run is a row in the journal, a plan, one outcome for each task, and checkpoints in between. It ends with a status and
+an exit code; whatever ended it can be mended and `resume` goes on from there, in this process or another.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opswright.agents.approvals import grant, refuse
+from opswright.agents.episode import Episode
+from opswright.agents.files import File, read_files
+from opswright.agents.ledger import carried_over
+from opswright.agents.manifests import Manifest, read_manifests
+from opswright.agents.outcomes import RESUMABLE, TaskOutcome
+from opswright.agents.planning import inputs_of, plan_request, with_roles
+from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
+from opswright.agents.results import Question, RunResult, stand_of
+from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
+from opswright.errors import EnvironmentFailed, InputError, StoreFailed
+from opswright.knowledge.journal import Journal
+from opswright.nouns import Json, Task, Usage
+from opswright.settings import Settings
+
+RUN, PLAN, ENDED = "run", "plan", "run.ended"
+_BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
+
+
+def start(
+    work: str | Task | Sequence[Task],
+    settings: Settings,
+    choices: Choices,
+    doors: Doors | None = None,
+    files: Sequence[Path | File] = (),
+) -> RunResult:
+    """Runs a request in words with its files, or tasks that are independent of each other.
+
+    Raises InputError, ConfigError and StoreFailed; how tasks end, errors of theirs included, is in the result.
+    """
+    doors = doors or Doors()
+    manifests = read_manifests(doors.specialists)
+    journal, run = Journal(settings.journal_path), new_run_id()
+    texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]
+    request = work if isinstance(work, str) else ""
+    payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
+    if not isinstance(work, str):
+        plan = plan_of_tasks([work] if isinstance(work, Task) else work)
+        journal.append(PLAN, plan.as_json(), run=run, key=f"{run}/{PLAN}")
+    journal.append(RUN, payload, run=run, key=f"{run}/{RUN}")
+    return _run(_Run(settings, choices, doors, manifests, journal, run))
+
+
+def resume(run: str, settings: Settings, choices: Choices, doors: Doors | None = None) -> RunResult:
+    """Goes on with a run that was killed, waits for an approval, ran out of budget or failed; else says how it ended.
+
+    What was chosen when it started stays; `--yes` and the budget are those of now. Raises InputError for an unknown
+    run, EnvironmentFailed while another process is at it.
+    """
+    journal = Journal(settings.journal_path)
+    record = journal.find(f"{run}/{RUN}")
+    if record is None:
+        raise InputError("there is no such run; `opswright sessions` lists them", run)
+    chosen, doors = replace(choices, **_chosen(record.payload)), doors or Doors()
+    return _run(_Run(settings, chosen, doors, read_manifests(doors.specialists), journal, run))
+
+
+def new_run_id(clock: Callable[[], float] = time.time) -> str:
+    """Twelve letters and digits: milliseconds since the epoch, so that ids sort by time, and three random ones."""
+    number, text = int(clock() * 1000), ""
+    while number:
+        number, digit = divmod(number, 32)
+        text = _BASE32[digit] + text
+    return text.rjust(9, "0") + "".join(secrets.choice(_BASE32) for _ in range(3))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run in this process."""
+
+    settings: Settings
+    choices: Choices
+    doors: Doors
+    manifests: Mapping[str, Manifest]
+    journal: Journal
+    id: str
+
+    def ended(self) -> list[Json]:
+        """How its attempts ended, oldest first."""
+        return [record.payload for record in self.journal.read(kind=ENDED, run=self.id)]
+
+    def stands(self, attempt: int, usage: Usage | None = None, waiting: Sequence[Question] = ()) -> RunResult:
+        """How it stands in an attempt. `usage`: what was spent, by default what the ledger's records say."""
+        if usage is None:
+            usage = carried_over((record.kind, record.payload) for record in self.journal.read(run=self.id))
+        return stand_of(self.journal, self.id, self.plan(), attempt, usage, waiting)
+
+    def request(self) -> Mapping[str, Json]:
+        """What it was started with."""
+        record = self.journal.find(f"{self.id}/{RUN}")
+        assert record is not None  # written before anything else
+        payload: Mapping[str, Json] = record.payload
+        return payload
+
+    def plan(self) -> Plan | None:
+        """The plan, once there is one."""
+        record = self.journal.find(f"{self.id}/{PLAN}")
+        return None if record is None else read_plan(record.payload)
+
+
+def _run(run: _Run) -> RunResult:
+    with _held(run.settings.state_dir / "runs" / f"{run.id}.lock", run.id):
+        ended = run.ended()
+        if ended and ended[-1]["status"] not in RESUMABLE:
+            return run.stands(len(ended) - 1)
+        return _attempt(run, len(ended))
+
+
+def _attempt(run: _Run, attempt: int) -> RunResult:
+    from opswright.agents.checkpoints import in_memory, open_checkpoints
+    from opswright.agents.supervisor import Supervisor, build_supervisor
+
+    wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors)
+    supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
+    checkpoints = (
+        open_checkpoints(run.settings.checkpoints, run.settings.checkpoints_path)
+        if run.doors.lasting
+        else contextlib.nullcontext(in_memory())
+    )
+    with checkpoints as saver:
+        graph = build_supervisor(supervisor, saver)
+        waiting = _drive(run, wiring, graph, saver, attempt)
+    result = run.stands(attempt, wiring.ledger.spent, waiting)
+    if not waiting:
+        payload = {"attempt": attempt, "status": result.status, "exit_code": int(result.exit_code)}
+        run.journal.append(ENDED, payload, run=run.id, key=f"{run.id}/{attempt}/{ENDED}")
+    return result
+
+
+def _drive(run: _Run, wiring: Wiring, graph: Any, saver: Any, attempt: int) -> tuple[Question, ...]:
+    """Invokes the graph until it ends or waits for somebody who is not there; returns what it then waits for."""
+    from langgraph.types import Command
+
+    from opswright.agents.checkpoints import DURABILITY
+    from opswright.agents.supervisor import STEP_LIMIT
+
+    config = {"configurable": {"thread_id": f"{run.id}.{attempt}"}, "recursion_limit": STEP_LIMIT}
+    payload: Any = {"run": run.id, "attempt": attempt} if saver.get_tuple(config) is None else None
+    while True:
+        state = graph.invoke(payload, config, durability=DURABILITY)
+        interrupts = state.get("__interrupt__", ())
+        questions = {one.id: _questions(run, wiring, one.value) for one in interrupts}
+        if not interrupts or run.doors.ask is None:
+            return tuple(question for several in questions.values() for question in several)
+        refused = {id: "a person refused it" for id, several in questions.items() if not _granted(run, several)}
+        # A yes is a grant in the journal that the gate finds itself; only a no is handed to it.
+        payload = Command(resume=refused) if refused else None
+
+
+def _questions(run: _Run, wiring: Wiring, asked: Mapping[str, Json]) -> list[Question]:
+    """What an interrupted gate asks, put into the journal for `opswright approve`."""
+    actions = {action.hash: action for action in Episode(run.journal, run.id, asked["task"]).actions(asked["stage"])}
+    questions = [Question(asked["task"], actions[hash], reason) for hash, reason in asked["actions"].items()]
+    for question in questions:
+        wiring.workshop.approvals.ask(question.action, question.reason, run=run.id, task=question.task)
+    return questions
+
+
+def _granted(run: _Run, questions: Sequence[Question]) -> bool:
+    """A person's answer to all actions of one gate; the first no ends it."""
+    assert run.doors.ask is not None
+    for question in questions:
+        if not run.doors.ask(question.action, question.reason):
+            refuse(run.journal, question.action.hash)
+            return False
+        grant(run.journal, question.action.hash)
+    return True
+
+
+def _plan(run: _Run, wiring: Wiring) -> Plan:
+    """The run's plan, made once."""
+    plan = run.plan()
+    if plan is not None:
+        return plan
+    request = run.request()
+    files = with_roles(_files(request), run.manifests)
+    plan = plan_request(request["request"], files, run.manifests, wiring.routing_models(), run.doors.say)
+    run.journal.append(PLAN, plan.as_json(), run=run.id, key=f"{run.id}/{PLAN}")
+    return plan
+
+
+def _inputs(run: _Run, planned: Planned, earlier: Sequence[TaskOutcome]) -> Mapping[str, Json]:
+    files = with_roles(_files(run.request()), run.manifests)
+    return inputs_of(planned, files, earlier, manifest_of(run.manifests, planned.specialist))
+
+
+def _files(payload: Mapping[str, Json]) -> list[File]:
+    return [File(one["name"], one["text"]) for one in payload["files"]]
+
+
+def _chosen(payload: Mapping[str, Json]) -> dict[str, Any]:
+    receipt = payload["receipt"]
+    return {
+        "tier": payload["tier"],
+        "dry_run": payload["dry_run"],
+        "receipt": None if receipt is None else Path(receipt),
+    }
+
+
+@contextlib.contextmanager
+def _held(lock: Path, run: str) -> Iterator[None]:
+    """One process at a run; the kernel lets go of the lock when its holder dies."""
+    try:
+        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreFailed(f"{lock}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise EnvironmentFailed(f"run {run} is at work in another process; wait for it to end") from error
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,187 @@
+"""Puts a run's services together from the settings: journal, ledgers, models, memory, approvals, receipts."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opswright.agents.approvals import Approvals
+from opswright.agents.effects import Effects
+from opswright.agents.episode import Episode
+from opswright.agents.ledger import Ledger, carried_over
+from opswright.agents.loading import build
+from opswright.agents.loop import build_loop
+from opswright.agents.manifests import Manifest
+from opswright.agents.performer import Workshop
+from opswright.agents.ports import Context, Models
+from opswright.agents.receipts import ReceiptContent, write_receipt
+from opswright.agents.remembering import TaskMemory
+from opswright.agents.services import Services
+from opswright.errors import ConfigError
+from opswright.knowledge.journal import Journal
+from opswright.knowledge.reflections import Reflections
+from opswright.nouns import Action, Budget, Json, Task, Tier
+from opswright.settings import Settings
+
+
+class NoModels:
+    """The Models port where none is configured."""
+
+    def available(self) -> Sequence[Tier]:
+        """No tier."""
+        return ()
+
+    def ask(
+        self,
+        tier: Tier,
+        prompt_id: str,
+        inputs: Mapping[str, Json],
+        shape: type[Any],
+        validator: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Raises ConfigError."""
+        raise ConfigError(f"no model is configured for the {tier} tier", "models")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person chose for one run."""
+
+    tier: str = "auto"
+    budget: Budget = field(default_factory=Budget)
+    receipt: Path | None = None
+    yes: bool = False
+    dry_run: bool = False
+
+    def lasting(self) -> dict[str, Json]:
+        """What a resumed run keeps of them, for the journal."""
+        receipt = None if self.receipt is None else str(self.receipt.absolute())
+        return {"tier": self.tier, "receipt": receipt, "dry_run": self.dry_run}
+
+
+@dataclass(frozen=True)
+class Doors:
+    """How a run meets the person and the machine.
+
+    `say` reports a step; `ask` shows an action's preview and the reason and returns a person's answer, None where
+    nobody is there; `specialists`: folders of more specialists; `effects`: a folder of more effects; `lasting` False
+    keeps checkpoints in memory, for runs that nobody will resume.
+    """
+
+    say: Callable[[str], None] = lambda message: None
+    ask: Callable[[Action, str], bool] | None = None
+    specialists: Sequence[Path] = ()
+    effects: Path | None = None
+    lasting: bool = True
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything one run is made of."""
+
+    settings: Settings
+    choices: Choices
+    manifests: Mapping[str, Manifest]
+    journal: Journal
+    run: str
+    say: Callable[[str], None]
+    ledger: Ledger
+    workshop: Workshop
+
+    def loop(self, task: Task) -> Any:
+        """The compiled loop of one task. Raises ConfigError for a specialist that is not installed."""
+        manifest = manifest_of(self.manifests, task.specialist)
+        episode = Episode(self.journal, self.run, task.id)
+        ledger = self._task_ledger(task.id)
+        models = models_of(self.settings, ledger, self._trace(task.id))
+        memory = TaskMemory(Reflections(self.journal), episode)
+        specialist = build(manifest, Context(models=models, memory=memory))
+        services = Services(
+            journal=self.journal,
+            ledger=ledger,
+            work=self.workshop,
+            models=models.available(),
+            learn=memory.learn,
+            recalled=memory.recalled,
+            write_receipt=self._write_receipt,
+            say=self.say,
+            tier=self.choices.tier,
+            dry_run=self.choices.dry_run,
+        )
+        return build_loop(specialist, manifest, services)
+
+    def first_task(self) -> str:
+        """The task whose receipt `--receipt FILE` names; the others' stand beside it."""
+        record = self.journal.find(f"{self.run}/plan")
+        return "" if record is None else str(record.payload["tasks"][0]["id"])
+
+    def routing_models(self) -> Models:
+        """The models as the supervisor asks them, on the run's own account."""
+        return models_of(self.settings, self.ledger, self._trace(""))
+
+    def _task_ledger(self, task: str) -> Ledger:
+        rows = ((record.kind, record.payload) for record in self.journal.read(run=self.run, task=task))
+        return Ledger(
+            self.settings.budget.task.budget(),
+            time.monotonic,
+            self.ledger,
+            carried=carried_over(rows),
+            book=self.journal,
+            run=self.run,
+            task=task,
+        )
+
+    def _trace(self, task: str) -> Callable[[Mapping[str, Json]], None]:
+        def trace(call: Mapping[str, Json]) -> None:
+            self.journal.append("model.call", dict(call), run=self.run, task=task)
+
+        return trace
+
+    def _write_receipt(self, content: ReceiptContent) -> str:
+        """Under a name that a resumed run writes again instead of adding another."""
+        chosen, key_file = self.choices.receipt, self.settings.signing.key_file
+        path = self.settings.receipts_dir / f"{content.run}-{content.task.id}.json"
+        if chosen is not None:
+            first = content.task.id == self.first_task()
+            path = chosen if first else chosen.with_name(f"{chosen.stem}-{content.task.id}{chosen.suffix}")
+        key = None
+        if key_file is not None:
+            from opswright.agents.signing import load_key
+
+            key = load_key(key_file)
+        return str(write_receipt(content, self.settings.receipts_dir, path=path, key=key))
+
+
+def wire(
+    settings: Settings, choices: Choices, manifests: Mapping[str, Manifest], journal: Journal, run: str, doors: Doors
+) -> Wiring:
+    """The services of one run. Says when no model is configured."""
+    if choices.tier == "auto" and not settings.models.tiers() and settings.models.recording != "replay":
+        doors.say("no model is configured: the solver tier works alone")
+    rows = ((record.kind, record.payload) for record in journal.read(run=run))
+    ledger = Ledger(choices.budget, time.monotonic, name="session", carried=carried_over(rows), book=journal, run=run)
+    workshop = workshop_of(settings, journal, choices.yes, doors.effects)
+    return Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop)
+
+
+def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:
+    """The manifest of a specialist. Raises ConfigError when it is not installed."""
+    if specialist not in manifests:
+        raise ConfigError(f"there is no specialist {specialist!r} here (there is {', '.join(manifests)})", "specialist")
+    return manifests[specialist]
+
+
+def models_of(settings: Settings, ledger: Ledger, trace: Callable[[Mapping[str, Json]], None]) -> Models:
+    """The gateway where models are configured or replayed. Nothing of it is loaded otherwise."""
+    if not settings.models.tiers() and settings.models.recording != "replay":
+        return NoModels()
+    from opswright.tools.models.gateway import open_gateway
+
+    return open_gateway(settings, ledger, trace=trace)
+
+
+def workshop_of(settings: Settings, journal: Journal, yes: bool, plugins: Path | None = None) -> Workshop:
+    """Where actions are decided about and performed."""
+    approvals = Approvals(journal, settings.approvals, yes=yes)
+    return Workshop(journal, approvals, settings.state_dir / "leases", Effects(plugins))
