@@ -116,7 +116,7 @@ def _verification(options: Options, file: Path, keys: tuple[str, ...], live: boo
     from opswright.agents.signing import read_public
 
     trusted = [read_public(key) for key in keys or options.settings.signing.trusted]
-    return verify_receipt(receipt, live=live, trusted=trusted, specialist=lambda name: _specialist(options, name)[1])
+    return verify_receipt(file, live=live, trusted=trusted, specialist=lambda name: _specialist(options, name)[1])
 
 
 def _specialist(options: Options, name: str) -> tuple["Manifest", "Specialist"]:

@@ -8,7 +8,7 @@ from opswright import __version__
 from opswright.agents.loading import load
 from opswright.agents.manifests import CommandEntry, Manifest, read_manifests
 from opswright.cli.lazy import Entry, LazyGroup, from_module
-from opswright.console.options import add_common_options, read_options
+from opswright.console.options import COMMAND_KEY, add_common_options, read_options
 from opswright.console.reply import Reply, Status
 
 USAGE = """\
@@ -84,6 +84,7 @@ def root(
         return Reply(Status.DONE, {"usage": USAGE}, USAGE)
     if prompt is not None and resume is not None:
         raise click.UsageError("give either -p or --resume", context)
+    context.meta[COMMAND_KEY] = "request" if prompt is not None else "resume"
     options = read_options(context)
     from opswright.cli.request import resume_run, start_request
 
