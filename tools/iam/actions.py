@@ -15,21 +15,13 @@ from pathlib import Path
 from opswright.nouns import Json
 from opswright.tools.iam import globs
 from opswright.tools.iam.action_index import Index, default_cache_dir, load_index
+from opswright.tools.iam.condition_keys import ConditionKey
 
 EXAMPLE_ACCOUNT = "123456789012"
 EXAMPLE_REGION = "us-east-1"
 
 _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}|<([^>]*)>")
 _LAST = "\U0010ffff"
-
-
-@dataclass(frozen=True, slots=True)
-class ConditionKey:
-    """A key of the request context; `type` is AWS's (String, Numeric, Bool, ...) without its ArrayOf."""
-
-    name: str
-    type: str
-    multivalued: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +100,7 @@ class ActionDatabase:
         """The known action most like an unknown one, in AWS's spelling."""
         service = action.lower().partition(":")[0]
         low, high = self._range(f"{service}:")
-        near = difflib.get_close_matches(action.lower(), self._names[low:high], 1, 0.75)
+        near = difflib.get_close_matches(action.lower(), self._names[low:high], 1, 0.8)
         if not near:
             services = difflib.get_close_matches(service, self._index.services, 3, 0.6)
             other = [f"{name}:{action.lower().partition(':')[2]}" for name in services]

@@ -85,6 +85,39 @@ def matches(pattern: str, text: str) -> bool:
     return matcher(pattern)(text)
 
 
+def includes(outer: str, inner: str) -> bool:
+    """Whether every text that `inner` matches is matched by `outer` too. A yes is certain; with `?` beside `*` in
+    `outer` a no may be wrong."""
+    states = _closure(outer, {0})
+    for mark in inner:
+        states = _closure(outer, _advance(outer, states, mark))
+        if not states:
+            return False
+    return len(outer) in states
+
+
+def _advance(outer: str, states: set[int], mark: str) -> set[int]:
+    """Where `outer` can stand after one mark of `inner`, whose `*` only a `*` can take."""
+    after = set()
+    for at in states:
+        own = outer[at : at + 1]
+        if own == "*":
+            after.add(at)
+        elif own and (own == mark or (own == "?" and mark != "*")):
+            after.add(at + 1)
+    return after
+
+
+def _closure(outer: str, states: set[int]) -> set[int]:
+    """The states and those past the stars they stand at."""
+    closed = set(states)
+    for at in sorted(states):
+        while outer[at : at + 1] == "*":
+            at += 1
+            closed.add(at)
+    return closed
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether some text matches both patterns (a walk over pairs of positions, as for two automata)."""
     seen = {(0, 0)}

@@ -83,4 +83,6 @@ def read_operator(text: str) -> tuple[Operator, Quantifier | None, bool]:
         raise UnknownOperator(f"unknown condition operator {text!r}{hint}")
     if operator.family == "null" and if_exists:
         raise UnknownOperator("Null takes no IfExists: it already asks whether the key exists")
+    if operator.family == "null" and quantifier is not None:
+        raise UnknownOperator(f"Null takes no {quantifier}: it asks about the key, not about its values")
     return operator, quantifier, if_exists
