@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from opswright import __version__
-from opswright.cli.doctor import databases, engines, machine, models, parts
+from opswright.cli.doctor import databases, engines, leftovers, machine, models, parts
 from opswright.cli.doctor.finding import Finding, Health
 from opswright.console import Failure, Options, Reply, Status, bad, common_options, good, heading, hint, visible
 from opswright.errors import Exit
@@ -19,6 +19,7 @@ Probe = Callable[[Settings], Finding]
 PROBES: tuple[Probe, ...] = (
     machine.python,
     machine.state_folder,
+    leftovers.leftovers,
     parts.action_database,
     parts.cvc5,
     models.models,
