@@ -86,14 +86,16 @@ def _mismatch(
     statement: Statement, action: Entry, names: tuple[str, ...], entries: tuple[Entry, ...], database: ActionDatabase
 ) -> Finding:
     """No action the entry stands for can act on any of the statement's resources."""
-    wanted = sorted({pattern for name in names for pattern in database.resource_types(name)})
+    wanted = sorted({pattern for known in names for pattern in database.resource_types(known)})
+    name = database.spelled(action.text)
     if not wanted:
-        text = f"{database.spelled(action.text)} acts on no particular resource; its Resource must be *"
+        text = f"{name} acts on no particular resource; its Resource must be *"
         return _error("wrong-resource", statement, text, action)
     shown = ", ".join(wanted[:3]) + (" and others" if len(wanted) > 3 else "")
-    near = next((text for entry in entries for name in names if (text := suggestion(database, name, entry.text))), None)
+    changed = (suggestion(database, known, entry.text) for entry in entries for known in names)
+    near = next((text for text in changed if text), None)
     hint = f"; did you mean {near}?" if near else ""
-    text = f"{database.spelled(action.text)} acts on {shown}, which no resource of the statement matches{hint}"
+    text = f"{name} acts on {shown}, which no resource of the statement matches{hint}"
     return _error("wrong-resource", statement, text, action)
 
 

@@ -118,8 +118,11 @@ def _closure(outer: str, states: set[int]) -> set[int]:
     return closed
 
 
+@lru_cache(maxsize=65536)
 def overlap(one: str, other: str) -> bool:
     """Whether some text matches both patterns (a walk over pairs of positions, as for two automata)."""
+    if _clash(one, other) or _clash(one[::-1], other[::-1]):
+        return False
     seen = {(0, 0)}
     todo = [(0, 0)]
     while todo:
@@ -130,6 +133,16 @@ def overlap(one: str, other: str) -> bool:
             if pair not in seen:
                 seen.add(pair)
                 todo.append(pair)
+    return False
+
+
+def _clash(one: str, other: str) -> bool:
+    """Whether two patterns differ before either has a wildcard."""
+    for mark, other_mark in zip(one, other, strict=False):
+        if mark in "*?" or other_mark in "*?":
+            return False
+        if mark != other_mark:
+            return True
     return False
 
 
