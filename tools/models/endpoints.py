@@ -70,20 +70,13 @@ class Endpoints:
         self._offered: str | None = None
         self._modes: dict[str, Mode] = {}
 
-    def deployments(self, tier: Tier) -> tuple[Deployment, ...]:
-        """Those of a tier, first choice first. Raises ConfigError where none is configured."""
-        found = groups.deployments(self.models, tier, self._offered_model)
-        if not found:
-            raise ConfigError(f"no model is configured for tier {tier}; set OPENAI_BASE_URL or [models] {tier}")
-        return found
-
     def answer(self, tier: Tier, question: Question, meter: Meter, on_text: OnText | None = None) -> Reached:
         """Asks the tier's deployments in turn. Raises EndpointFailed, BudgetSpent, ConfigError, ModelCallsForbidden."""
         self._check_allowed()
         total_s = seconds_for(meter.remaining, self.models.timeout_s * (self.models.retries + 1))
         asked = Call(tier, question, meter, self._clock() + total_s, on_text)
         problems: list[str] = []
-        for deployment in self.deployments(tier):
+        for deployment in groups.deployments(self.models, tier, self.offered_model):
             try:
                 return self._persist(asked, deployment)
             except CallFailed as failure:
@@ -177,7 +170,7 @@ class Endpoints:
                 f"model calls are forbidden here ({groups.FORBID} or models.calls); use a recording, or allow them"
             )
 
-    def _offered_model(self) -> str:
+    def offered_model(self) -> str:
         """The one model of the endpoint. Raises ConfigError where it offers several or none, EndpointFailed."""
         with self._lock:
             if self._offered is not None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from opswright.errors import ConfigError, ModelRetry, OpswrightError
+from opswright.errors import ConfigError, ModelRetry, OpswrightError, RecordingMissing
 from opswright.nouns import Json, Tier, Usage, as_json
 from opswright.redaction import Redactor
-from opswright.settings import ModelSettings, Settings
+from opswright.settings import Deployment, ModelSettings, Settings
 from opswright.tools.models import groups, structured
 from opswright.tools.models.cache import Cache, Keep
 from opswright.tools.models.calls import OnText
@@ -67,8 +67,8 @@ class Gateway:
         endpoints: Endpoints | None = None,
     ) -> None:
         environment = os.environ if environment is None else environment
-        if stores.replay and stores.recording is not None and not models.tiers():
-            models = stores.recording.models()
+        if stores.replay and stores.recording is not None:
+            models = stores.recording.models()  # whatever is configured here, the recorded questions are to be asked
         self.models = models
         self._meter, self._stores, self._trace = meter, stores, trace
         self._prompts = prompts or Prompts()
@@ -135,7 +135,7 @@ class Gateway:
         return self._held(tier, question, lambda answer: read_reply(answer, tools), on_text)
 
     def _question(self, tier: Tier, rendered: Rendered, turns: Sequence[Mapping[str, Json]], **more: Json) -> Question:
-        deployment = self._endpoints.deployments(tier)[0]
+        deployment = self._deployment(tier)
         return Question(
             model=groups.name_of(deployment),
             prompt=rendered.id,
@@ -146,6 +146,13 @@ class Gateway:
             max_tokens=groups.output_limit(deployment),
             **more,
         )
+
+    def _deployment(self, tier: Tier) -> Deployment:
+        """The tier's first choice: questions are asked in its name, whichever answers."""
+        recording = self._stores.recording
+        if self._stores.replay and recording is not None and tier not in self.models.tiers():
+            raise RecordingMissing(f"{recording.path}: no tier {tier} is recorded; record it with {recording.command}")
+        return groups.deployments(self.models, tier, self._endpoints.offered_model)[0]
 
     def _held(self, tier: Tier, question: Question, check: Check[Value], on_text: OnText | None) -> Value:
         """What the first answer that holds means; the model is told why one does not, twice at most."""
@@ -208,7 +215,7 @@ class Gateway:
         if self._stores.recording is None:
             raise ConfigError("a replay needs a recording: set models.recordings")
         answer = self._stores.recording.replay(question)
-        price = price_of(self._endpoints.deployments(tier)[0])
+        price = price_of(self._deployment(tier))
         counts = (answer.tokens_in, answer.cached_tokens, answer.tokens_out, answer.reasoning_tokens)
         usage = answer.usage(price.cost(*counts) if price else 0.0)
         self._charge(usage)
@@ -227,7 +234,7 @@ class Gateway:
             raise
         answer = Answer.from_json(self._redactor.value(reached.answer.as_json()))
         if self._stores.recording is not None:
-            self._stores.recording.record(question, answer, tier, self._endpoints.deployments(tier)[0])
+            self._stores.recording.record(question, answer, tier, self._deployment(tier))
         how = {"answered_by": reached.model, "form": reached.mode, "attempts": reached.attempts}
         self._say(tier, question, turn, source="endpoint", usage=as_json(reached.usage), **how)
         return answer

@@ -7,6 +7,7 @@ three tiers are the one model that `model` (or OPSWRIGHT_MODEL) names or, failin
 import os
 from collections.abc import Callable, Mapping
 
+from opswright.errors import ConfigError
 from opswright.nouns import Tier
 from opswright.settings import Deployment, ModelSettings
 
@@ -26,13 +27,17 @@ def tiers(models: ModelSettings) -> tuple[Tier, ...]:
 
 
 def deployments(models: ModelSettings, tier: Tier, offered: Callable[[], str]) -> tuple[Deployment, ...]:
-    """The deployments of a tier, first choice first; `offered` asks the endpoint for its one model, where needed."""
-    if models.tiers():
-        return models.group(tier)
-    if tier not in tiers(models):
-        return ()
-    name = models.model or offered()
-    return (Deployment(model=name if name.startswith(OPENAI) or not models.base_url else f"{OPENAI}{name}"),)
+    """The deployments of a tier, first choice first; `offered` asks the endpoint for its one model, where needed.
+
+    Raises ConfigError where none is configured.
+    """
+    found = models.group(tier)
+    if not models.tiers() and tier in tiers(models):
+        name = models.model or offered()
+        found = (Deployment(model=name if name.startswith(OPENAI) or not models.base_url else f"{OPENAI}{name}"),)
+    if not found:
+        raise ConfigError(f"no model is configured for tier {tier}; set OPENAI_BASE_URL or [models] {tier}")
+    return found
 
 
 def name_of(deployment: Deployment) -> str:
