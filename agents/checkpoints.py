@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from opswright.errors import ConfigError, StoreFailed
-from opswright.settings import CheckpointSettings
+from opswright.settings import Settings
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -31,21 +31,22 @@ def strict_serializer() -> "JsonPlusSerializer":
     return JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
-def in_memory() -> "BaseCheckpointSaver[str]":
+@contextlib.contextmanager
+def in_memory(settings: Settings | None = None) -> "Iterator[BaseCheckpointSaver[str]]":
     """A saver for runs that nobody will resume, such as evals."""
     from langgraph.checkpoint.memory import InMemorySaver
 
-    return InMemorySaver(serde=strict_serializer())
+    yield InMemorySaver(serde=strict_serializer())
 
 
 @contextlib.contextmanager
-def open_checkpoints(settings: CheckpointSettings, path: Path) -> "Iterator[BaseCheckpointSaver[str]]":
+def open_checkpoints(settings: Settings) -> "Iterator[BaseCheckpointSaver[str]]":
     """The configured saver, closed at the end. Raises ConfigError, and StoreFailed for failures in the block too."""
-    if settings.backend == "postgres":
-        with _postgres(settings.dsn_env) as postgres:
+    if settings.checkpoints.backend == "postgres":
+        with _postgres(settings.checkpoints.dsn_env) as postgres:
             yield postgres
         return
-    with _sqlite(path) as sqlite:
+    with _sqlite(settings.checkpoints_path) as sqlite:
         yield sqlite
 
 

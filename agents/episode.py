@@ -4,7 +4,7 @@ Every record has a key made of run, task, round and kind, so that a node that ru
 finds what it wrote the first time instead of writing again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -104,9 +104,10 @@ class Episode:
         trials = [self._trial(ask) for ask in asks]
         return tuple(trial for trial in trials if trial is not None)
 
-    def write_actions(self, stage: str, actions: Sequence[Action]) -> None:
-        """Fixes what a trial (`trial/3`) or the `adoption` would do; an approval is for exactly these."""
-        self.write(f"{stage}/{ACTIONS}", [as_json(action) for action in actions])
+    def fix_actions(self, stage: str, make: Callable[[], Sequence[Action]]) -> None:
+        """Fixes once what a trial (`trial/3`) or the `adoption` would do; an approval is for exactly these."""
+        if self.find(f"{stage}/{ACTIONS}") is None:
+            self.write(f"{stage}/{ACTIONS}", [as_json(action) for action in make()])
 
     def actions(self, stage: str) -> tuple[Action, ...]:
         """What was fixed for a stage."""

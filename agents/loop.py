@@ -24,11 +24,11 @@ from opswright.agents.state import LoopState, Update
 Node = Callable[[LoopState], Update]
 
 
-def build_loop(specialist: Specialist, manifest: Manifest, services: Services) -> Any:
+def build_loop(specialist: Specialist, manifest: Manifest, services: Services, checkpointer: Any = None) -> Any:
     """The compiled graph of one task; invoked with `run` and `task`, whose task must be in the journal.
 
-    As a subgraph it shares the caller's checkpointer. Raises what the ports raise, ModelRetry and EndpointFailed only
-    where the user forced the tier.
+    As a subgraph it shares its caller's checkpointer and needs none of its own. Raises what the ports raise, ModelRetry
+    and EndpointFailed only where the user forced the tier.
     """
     from langgraph.graph import END, START, StateGraph
 
@@ -55,4 +55,4 @@ def build_loop(specialist: Specialist, manifest: Manifest, services: Services) -
     graph.add_node("reflect", closing.reflect)
     graph.add_edge("finish", "reflect")
     graph.add_edge("reflect", END)
-    return graph.compile()
+    return graph.compile(checkpointer=checkpointer)

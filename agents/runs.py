@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opswright.agents.approvals import grant, refuse
+from opswright.agents.checkpoints import DURABILITY
 from opswright.agents.episode import Episode
 from opswright.agents.files import File, read_files
 from opswright.agents.ledger import carried_over
@@ -23,6 +24,7 @@ from opswright.agents.outcomes import RESUMABLE, TaskOutcome
 from opswright.agents.planning import inputs_of, plan_request, with_roles
 from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
 from opswright.agents.results import Question, RunResult, stand_of
+from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
 from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
 from opswright.errors import EnvironmentFailed, InputError, StoreFailed
 from opswright.knowledge.journal import Journal
@@ -46,7 +48,7 @@ def start(
     """
     doors = doors or Doors()
     manifests = read_manifests(doors.specialists)
-    journal, run = Journal(settings.journal_path), new_run_id()
+    journal, run = doors.journal(settings.journal_path), new_run_id()
     texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]
     request = work if isinstance(work, str) else ""
     payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
@@ -63,11 +65,12 @@ def resume(run: str, settings: Settings, choices: Choices, doors: Doors | None =
     What was chosen when it started stays; `--yes` and the budget are those of now. Raises InputError for an unknown
     run, EnvironmentFailed while another process is at it.
     """
-    journal = Journal(settings.journal_path)
+    doors = doors or Doors()
+    journal = doors.journal(settings.journal_path)
     record = journal.find(f"{run}/{RUN}")
     if record is None:
         raise InputError("there is no such run; `opswright sessions` lists them", run)
-    chosen, doors = replace(choices, **_chosen(record.payload)), doors or Doors()
+    chosen = replace(choices, **_chosen(record.payload))
     return _run(_Run(settings, chosen, doors, read_manifests(doors.specialists), journal, run))
 
 
@@ -123,17 +126,9 @@ def _run(run: _Run) -> RunResult:
 
 
 def _attempt(run: _Run, attempt: int) -> RunResult:
-    from opswright.agents.checkpoints import in_memory, open_checkpoints
-    from opswright.agents.supervisor import Supervisor, build_supervisor
-
     wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors)
     supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
-    checkpoints = (
-        open_checkpoints(run.settings.checkpoints, run.settings.checkpoints_path)
-        if run.doors.lasting
-        else contextlib.nullcontext(in_memory())
-    )
-    with checkpoints as saver:
+    with run.doors.checkpoints(run.settings) as saver:
         graph = build_supervisor(supervisor, saver)
         waiting = _drive(run, wiring, graph, saver, attempt)
     result = run.stands(attempt, wiring.ledger.spent, waiting)
@@ -146,9 +141,6 @@ def _attempt(run: _Run, attempt: int) -> RunResult:
 def _drive(run: _Run, wiring: Wiring, graph: Any, saver: Any, attempt: int) -> tuple[Question, ...]:
     """Invokes the graph until it ends or waits for somebody who is not there; returns what it then waits for."""
     from langgraph.types import Command
-
-    from opswright.agents.checkpoints import DURABILITY
-    from opswright.agents.supervisor import STEP_LIMIT
 
     config = {"configurable": {"thread_id": f"{run.id}.{attempt}"}, "recursion_limit": STEP_LIMIT}
     payload: Any = {"run": run.id, "attempt": attempt} if saver.get_tuple(config) is None else None

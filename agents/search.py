@@ -75,7 +75,7 @@ class Search(Bench):
             episode.write(records.VERDICT, as_json(verdict), number)
             self.say(f"{verdict.outcome} before any trial: {verdict.reason}")
             return {**tried(state, verdict.outcome.value), "to": "choose"}
-        episode.write_actions(trial_stage(number), self.specialist.trialist.trial_actions(task, proposal))
+        episode.fix_actions(trial_stage(number), lambda: self.specialist.trialist.trial_actions(task, proposal))
         return {"to": "authorise_trial"}
 
     def judge(self, state: LoopState) -> Update:
@@ -89,7 +89,7 @@ class Search(Bench):
         update = tried(state, verdict.outcome.value)
         if not verdict.accepted:
             return {**update, "to": "choose"}
-        episode.write_actions(ADOPTION, self.specialist.adopter.adoption(episode.task(), proposal))
+        episode.fix_actions(ADOPTION, lambda: self.specialist.adopter.adoption(episode.task(), proposal))
         return {**update, "status": "accepted", "reason": verdict.reason, "to": "authorise_adoption"}
 
 

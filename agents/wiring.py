@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opswright.agents.approvals import Approvals
+from opswright.agents.checkpoints import open_checkpoints
 from opswright.agents.effects import Effects
 from opswright.agents.episode import Episode
 from opswright.agents.ledger import Ledger, carried_over
@@ -23,6 +25,9 @@ from opswright.knowledge.journal import Journal
 from opswright.knowledge.reflections import Reflections
 from opswright.nouns import Action, Budget, Json, Task, Tier
 from opswright.settings import Settings
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
 class NoModels:
@@ -65,15 +70,16 @@ class Doors:
     """How a run meets the person and the machine.
 
     `say` reports a step; `ask` shows an action's preview and the reason and returns a person's answer, None where
-    nobody is there; `specialists`: folders of more specialists; `effects`: a folder of more effects; `lasting` False
-    keeps checkpoints in memory, for runs that nobody will resume.
+    nobody is there; `specialists`: folders of more specialists; `effects`: a folder of more effects; `checkpoints`
+    opens the saver (`checkpoints.in_memory` for runs that nobody will resume), `journal` the journal.
     """
 
     say: Callable[[str], None] = lambda message: None
     ask: Callable[[Action, str], bool] | None = None
     specialists: Sequence[Path] = ()
     effects: Path | None = None
-    lasting: bool = True
+    checkpoints: Callable[[Settings], "AbstractContextManager[BaseCheckpointSaver[str]]"] = open_checkpoints
+    journal: Callable[[Path], Journal] = Journal
 
 
 @dataclass(frozen=True)
