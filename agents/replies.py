@@ -1,52 +1,60 @@
-"""From the shared options to a run's choices and doors, and from how a run stands to what a command prints."""
+"""Between a command and a run: what the shared options choose, who answers approvals, what is printed of a run."""
+
+import sys
 
 from opswright.agents.results import RunResult
 from opswright.agents.wiring import Choices, Doors
-from opswright.console import Failure, Options, Reply, Status, heading, hint, person, visible
-from opswright.errors import Exit
+from opswright.console import Failure, Format, Options, Reply, Status, heading, hint, one_line, visible
+from opswright.nouns import Action
 
 
 def choices_of(options: Options) -> Choices:
-    """What the options choose for a run."""
+    """What the shared options choose for a run."""
     return Choices(options.tier, options.budget, options.receipt, options.yes, options.dry_run)
 
 
 def doors_of(options: Options) -> Doors:
-    """Progress where the options want it; questions to the person at the terminal, where there is one."""
-    return Doors(say=options.progress, ask=person())
+    """A run's doors for a command: progress on stderr, and questions where a person sits at a terminal."""
+    terminal = options.format is Format.TEXT and sys.stdin.isatty() and sys.stderr.isatty()
+    return Doors(say=options.progress, ask=ask_at_terminal if terminal else None)
+
+
+def ask_at_terminal(action: Action, reason: str) -> bool:
+    """Shows what the action does and asks; only `y` or `yes` is a yes."""
+    import click
+
+    click.echo(heading(f"{action.effect} ({action.risk}, {action.environment}): {one_line(reason)}"), err=True)
+    click.echo(visible(action.preview or str(dict(action.arguments))), err=True)
+    try:
+        return click.confirm(hint("Do it?"), default=False, err=True)
+    except click.Abort:  # end of input is no answer; Ctrl-C comes as one too, and the run can be resumed
+        return False
 
 
 def reply_of(run: RunResult, text: str | None = None) -> Reply:
-    """The reply for a run. `text`: what a person reads on stdout, by default the run's answer."""
-    shown = visible(run.answer) if text is None else text
-    failure = _failure(run)
-    status = Status(run.status)
-    if failure is not None and failure.exit_code == Exit.APPROVAL and run.questions:
-        shown = "\n".join([shown, *_questions(run)]).strip()
-    return Reply(status, run.result, shown, run.usage, run.receipts, failure, run.tier)
+    """The reply a command prints. `text`: instead of the answer, what a person reads on stdout."""
+    return Reply(
+        status=Status(run.status),
+        result=run.result,
+        text=run.answer if text is None else text,
+        usage=run.usage,
+        receipts=run.receipts,
+        error=_failure(run),
+        tier=run.tier,
+    )
 
 
 def _failure(run: RunResult) -> Failure | None:
-    if run.status in (Status.ACCEPTED, Status.REJECTED, Status.UNDECIDED):
-        return None
     if run.questions:
-        hashes = [question.action.hash for question in run.questions]
-        orders = "; ".join(f"opswright approve {one}" for one in hashes)
-        message = f"{len(hashes)} action{'s' * (len(hashes) > 1)} wait for approval: {orders}; then go on with "
-        return Failure("ApprovalNeeded", f"{message}opswright --resume {run.run_id}", Exit.APPROVAL, "", hashes[0])
-    stopped = next((one for one in run.outcomes if one.status == run.status), None)
-    reason = stopped.reason if stopped is not None else run.answer or run.status
-    kind = (stopped.error if stopped is not None else "") or "Stopped"
-    return Failure(kind, f"{reason}; opswright --resume {run.run_id} goes on", run.exit_code)
-
-
-def _questions(run: RunResult) -> list[str]:
-    lines: list[str] = []
-    for question in run.questions:
-        action = question.action
-        lines += [
-            heading(f"{action.effect} ({action.risk}, {action.environment}): {question.reason}"),
-            visible(action.preview),
-            hint(f"action {action.hash}"),
-        ]
-    return [line for line in lines if line]
+        first = run.questions[0]
+        message = f"{first.action.effect}: {first.reason}; approve it, then: opswright --resume {run.run_id}"
+        return Failure("ApprovalNeeded", message, run.exit_code, action_hash=first.action.hash)
+    for outcome in run.outcomes:
+        if outcome.status == run.status and outcome.error:
+            return Failure(outcome.error, outcome.reason, run.exit_code)
+    names = {Status.BUDGET: "BudgetSpent", Status.APPROVAL: "ApprovalRefused"}
+    kind = names.get(Status(run.status))
+    if kind is None:
+        return None
+    reason = next(one.reason for one in run.outcomes if one.status == run.status)
+    return Failure(kind, f"{reason}; go on with: opswright --resume {run.run_id}", run.exit_code)

@@ -1,4 +1,4 @@
-"""How a run stands: its tasks' outcomes, what waits for a person, and the reply that a command prints for it."""
+"""How a run stands: its tasks' outcomes and what waits for a person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from opswright.agents.episode import Episode
 from opswright.agents.outcomes import APPROVAL, EXITS, TaskOutcome, overall_exit, overall_status, read_outcome
 from opswright.agents.plans import Plan
-from opswright.console.reply import Failure, Reply, Status
 from opswright.errors import Exit
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Usage
@@ -62,35 +61,6 @@ def stand_of(
         outcomes=outcomes,
         questions=tuple(waiting),
     )
-
-
-def reply_of(run: RunResult, text: str | None = None) -> Reply:
-    """The reply a command prints. `text`: instead of the answer, what a person reads on stdout."""
-    return Reply(
-        status=Status(run.status),
-        result=run.result,
-        text=run.answer if text is None else text,
-        usage=run.usage,
-        receipts=run.receipts,
-        error=_failure(run),
-        tier=run.tier,
-    )
-
-
-def _failure(run: RunResult) -> Failure | None:
-    if run.questions:
-        first = run.questions[0]
-        message = f"{first.action.effect}: {first.reason}; approve it, then: opswright --resume {run.run_id}"
-        return Failure("ApprovalNeeded", message, run.exit_code, action_hash=first.action.hash)
-    for outcome in run.outcomes:
-        if outcome.status == run.status and outcome.error:
-            return Failure(outcome.error, outcome.reason, run.exit_code)
-    names = {Status.BUDGET: "BudgetSpent", Status.APPROVAL: "ApprovalRefused"}
-    kind = names.get(Status(run.status))
-    if kind is None:
-        return None
-    reason = next(one.reason for one in run.outcomes if one.status == run.status)
-    return Failure(kind, f"{reason}; go on with: opswright --resume {run.run_id}", run.exit_code)
 
 
 def _shown(outcomes: Sequence[TaskOutcome], plan: Plan | None) -> Json:

@@ -74,7 +74,7 @@ class Bench:
         return Services(
             journal=self.journal,
             ledger=Ledger(self.budget, time.monotonic, book=self.journal, run=RUN, task=TASK_ID),
-            work=Workshop(self.journal, approvals, self.folder / "leases", Effects(Path(__file__).parent / "effects")),
+            work=Workshop(self.journal, approvals, self.folder / "leases", Effects(Path(__file__).parent / "deeds")),
             models=self.models,
             learn=lambda task, lessons, verdict, receipt: self.learnt.append((lessons, verdict, receipt)),
             recalled=lambda: (),
