@@ -48,6 +48,13 @@ class Workshop:
                 self._scopes[scope] = JournalledPerformer(self, scope, trial=name.startswith("trial"))
             return self._scopes[scope]
 
+    def close(self) -> None:
+        """Gives all leases back, at the end of a run however it ended: whoever resumes it may then take over."""
+        with self._lock:
+            performers, self._scopes = list(self._scopes.values()), {}
+        for performer in performers:
+            performer.close()
+
     def decide(self, action: Action, run: str, task: str, name: str) -> Decision:
         """What policy and grants say to an action in a scope. Reads only."""
         return self.approvals.decide(action, Scope(run, task, name).key(action))
@@ -206,11 +213,9 @@ class JournalledPerformer:
 
     def _settled(self, last: Attempt | None, effect: Effect) -> Attempt | None:
         """The last attempt, its end known: done and under this lease, kept, or not standing any more."""
-        if last is None or last.kept:
-            return last
-        if last.how_undone is not None:
-            if last.how_undone is How.PERSON:
-                raise ApprovalRefused(f"{last.action.effect}: a person undid this step; start a new run to do it again")
+        if last is not None and last.how_undone is How.PERSON:
+            raise ApprovalRefused(f"{last.action.effect}: a person undid this step; start a new run to do it again")
+        if last is None or last.kept or last.how_undone is not None:
             return last
         mine = self._taken().id
         if last.lease == mine:
