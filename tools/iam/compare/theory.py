@@ -72,7 +72,7 @@ class Theory:
         self, dimension: str, literals: list[Literal], chosen: Values, contents: marked.Contents | None = None
     ) -> Answer:
         """Literals of one dimension."""
-        if all(one.wish.absent for one in literals):
+        if dimension.startswith(KEY) and all(one.wish.absent for one in literals):
             return Answer("holds", {dimension: ()})
         answer = FAILS
         if all(one.wish.present for one in literals):
