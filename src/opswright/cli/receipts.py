@@ -100,7 +100,7 @@ def _let_a_person_answer(options: Options, needed: ApprovalNeeded) -> None:
     from opswright.agents import approvals
     from opswright.knowledge.journal import Journal
 
-    ask = person()
+    ask = person(options.format)
     if ask is None:
         raise needed
     journal = Journal(options.settings.journal_path)

@@ -3,27 +3,30 @@
 import sys
 from collections.abc import Callable
 
-import click
-
 from opswright.console.output import write_error_stream
+from opswright.console.reply import Format
 from opswright.console.text import heading, hint, visible
 from opswright.nouns import Action
 
 Ask = Callable[[Action, str], bool]
 
 
-def person() -> Ask | None:
-    """Who can be asked; None without a terminal, where an unanswered question ends the run with exit code 5."""
-    return ask if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() else None
+def person(format: Format = Format.TEXT) -> Ask | None:
+    """Who can be asked; None without a terminal, where an unanswered question ends the run with exit code 5.
+
+    Whoever wants JSON is a program, even where it was started at a terminal.
+    """
+    terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return ask if terminal and format is Format.TEXT else None
 
 
 def ask(action: Action, reason: str) -> bool:
     """Shows exactly what would be done, on stderr, and returns the answer; anything but yes is no."""
     lines = [
         heading(f"{action.effect} ({action.risk}, {action.environment}) needs your approval: {reason}"),
-        visible(action.preview),
+        visible(action.preview or str(dict(action.arguments))),
         hint(f"action {action.hash[:12]}"),
     ]
     write_error_stream("\n".join(line for line in lines if line))
-    answer = click.prompt("Do it? [y/N]", default="", show_default=False, err=True, prompt_suffix=" ")
-    return answer.strip().lower() in ("y", "yes")
+    write_error_stream("Do it? [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")  # the end of input is a no, Ctrl-C an interrupt
