@@ -3,9 +3,10 @@
 The solver's finds and the models' proposals pass the same function; so does `opswright verify`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from opswright.agents.policy.arn_patterns import mended
 from opswright.agents.policy.points import exact_statement, merged, pattern_statement
 from opswright.agents.policy.setting import Setting
 from opswright.nouns import Json, Outcome
@@ -106,8 +107,9 @@ def envelope(setting: Setting, spec: Spec, candidate: Policy) -> Policy:
     """How far a repair may generalise, as a policy: `may`, or what the original's own text suggests.
 
     Without `may` that is: an action that is required or that the original allows, on a resource that is required or
-    that the original allows something on, by a principal it names or that is required. So a mistyped action or a
-    wrong effect can be put right, and no pattern can grow beyond the text.
+    that the original names for an Allow (also as a required resource shows it was meant: another account or name, `/*`
+    added or left out, but never with more wildcards), by a principal it names or that is required. So a slip of the
+    pen can be put right, and no pattern can grow beyond the text.
     """
     if spec.may:
         named = {entry for statement in candidate.statements for entry in statement.principals or ()}
@@ -124,7 +126,8 @@ def suggested(setting: Setting, spec: Spec) -> list[Statement]:
     actions += [entry for statement in allows if not statement.not_action for entry in statement.actions]
     points = [exact_statement(Effect.ALLOW, request, setting) for request in asked]
     resources = [entry for point in points for entry in point.resources or ()]
-    resources += [entry for s in allows if not s.not_resource for entry in s.resources or ()]
+    named = [entry for s in allows if not s.not_resource for entry in s.resources or ()]
+    resources += [*named, *(Entry(text) for entry in named for text in _meant(entry.text, asked, setting))]
     principals: list[PrincipalEntry] = []
     for statement in (*points, *(s for s in allows if not s.not_principal)):
         principals += statement.principals or ()
@@ -141,17 +144,22 @@ def suggested(setting: Setting, spec: Spec) -> list[Statement]:
     ]
 
 
+def _meant(text: str, asked: Sequence[Request], setting: Setting) -> Iterator[str]:
+    """What a resource entry may have been meant to be, given the required resources; no wildcard more, but for `/*`."""
+    for resource in dict.fromkeys(request.resource for request in asked):
+        for guess in mended(text, [resource], setting.style):
+            (made,) = guess.texts
+            if made.count("*") <= text.count("*") or made == f"{text}/*":
+                yield made
+
+
 def judge(setting: Setting, spec: Spec, candidate: Policy, generalise: bool) -> Judgement:
     """Decides every request and proves every bound of the specification on the candidate."""
     failing = failing_requests(candidate, spec)
     total = len(spec.requests)
     if failing:
         return Judgement((), failing, total, None, None)
-    claims = []
-    for number, pattern in enumerate(spec.never, 1):
-        claims.append(_claim(f"never {number} ({pattern})", reaches(candidate, pattern), refuted=True))
-    for number, pattern in enumerate(spec.always, 1):
-        claims.append(_claim(f"always {number} ({pattern})", covers(candidate, pattern), refuted=False))
+    claims = list(bound_claims(candidate, spec))
     if any(claim.holds is False for claim in claims):
         return Judgement(tuple(claims), (), total, None, None)
     floor = [setting.policy, required(setting, spec)]
@@ -163,6 +171,14 @@ def judge(setting: Setting, spec: Spec, candidate: Policy, generalise: bool) -> 
     else:
         claims.append(_claim("nothing beyond the original and the specification", past, refuted=True))
     return Judgement(tuple(claims), (), total, past.new_access, past.witness)
+
+
+def bound_claims(candidate: Policy, spec: Spec) -> Iterator[Claim]:
+    """The specification's never and always, each proved, refuted by a request, or undecided."""
+    for number, pattern in enumerate(spec.never, 1):
+        yield _claim(f"never {number} ({pattern})", reaches(candidate, pattern), refuted=True)
+    for number, pattern in enumerate(spec.always, 1):
+        yield _claim(f"always {number} ({pattern})", covers(candidate, pattern), refuted=False)
 
 
 def _claim(name: str, comparison: Comparison, refuted: bool) -> Claim:

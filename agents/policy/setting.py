@@ -1,51 +1,13 @@
 """What stays fixed while one policy is repaired: its own words and style, the actions there are, earlier lessons."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from opswright.agents.policy.arn_patterns import Style
 from opswright.tools.iam.actions import ActionDatabase
+from opswright.tools.iam.condition_keys import global_key
 from opswright.tools.iam.document import ConditionTest, Effect, Policy, PrincipalEntry
-
-# Global condition keys that are no plain single-valued strings, or that are in everyday use: spelling, type, several values.
-# IAM User Guide, "AWS global condition context keys".
-GLOBAL_KEYS: Mapping[str, tuple[str, str, bool]] = {
-    name.lower(): (name, kind, many)
-    for name, kind, many in (
-        ("aws:CalledVia", "String", True),
-        ("aws:CalledViaFirst", "String", False),
-        ("aws:CalledViaLast", "String", False),
-        ("aws:CurrentTime", "Date", False),
-        ("aws:EpochTime", "Date", False),
-        ("aws:MultiFactorAuthAge", "Numeric", False),
-        ("aws:MultiFactorAuthPresent", "Bool", False),
-        ("aws:PrincipalAccount", "String", False),
-        ("aws:PrincipalArn", "ARN", False),
-        ("aws:PrincipalIsAWSService", "Bool", False),
-        ("aws:PrincipalOrgID", "String", False),
-        ("aws:PrincipalOrgPaths", "String", True),
-        ("aws:PrincipalServiceNamesList", "String", True),
-        ("aws:PrincipalType", "String", False),
-        ("aws:RequestedRegion", "String", False),
-        ("aws:ResourceAccount", "String", False),
-        ("aws:ResourceOrgID", "String", False),
-        ("aws:ResourceOrgPaths", "String", True),
-        ("aws:SecureTransport", "Bool", False),
-        ("aws:SourceAccount", "String", False),
-        ("aws:SourceArn", "ARN", False),
-        ("aws:SourceIp", "IPAddress", False),
-        ("aws:SourceVpc", "String", False),
-        ("aws:SourceVpce", "String", False),
-        ("aws:TagKeys", "String", True),
-        ("aws:TokenIssueTime", "Date", False),
-        ("aws:UserAgent", "String", False),
-        ("aws:userid", "String", False),
-        ("aws:username", "String", False),
-        ("aws:ViaAWSService", "Bool", False),
-        ("aws:VpcSourceIp", "IPAddress", False),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -102,8 +64,9 @@ class Setting:
         for test in self.tests:
             if test.key.lower() == lower:
                 return test.key
-        if lower in GLOBAL_KEYS:
-            return GLOBAL_KEYS[lower][0]
+        shared = global_key(name)
+        if shared is not None:
+            return shared.name if not shared.name.endswith("/") else shared.name + name.partition("/")[2]
         for action in actions:
             found = self.known.condition_keys(action).get(lower)
             if found is not None:
@@ -113,8 +76,9 @@ class Setting:
     def key_type(self, name: str, actions: Iterable[str]) -> tuple[str, bool]:
         """A key's type in AWS's words, and whether it has several values."""
         lower = name.lower()
-        if lower in GLOBAL_KEYS:
-            return GLOBAL_KEYS[lower][1:]
+        shared = global_key(name)
+        if shared is not None:
+            return shared.type, shared.multivalued
         for action in actions:
             found = self.known.condition_keys(action).get(lower)
             if found is not None:

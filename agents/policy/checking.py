@@ -1,0 +1,54 @@
+"""Checks a policy against a specification: which requests fail and why, which bounds hold. Pure."""
+
+from dataclasses import dataclass
+
+from opswright.agents.policy.localise import localisation
+from opswright.agents.policy.proofs import Claim, bound_claims
+from opswright.errors import InputError
+from opswright.nouns import Json
+from opswright.tools.iam.document import Policy
+from opswright.tools.iam.spec import Spec, contradictions
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found. `failing`: requests decided otherwise than wanted, each with the statements at fault."""
+
+    total: int
+    failing: tuple[dict[str, Json], ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether everything holds; None when something could not be decided and nothing is refuted."""
+        if self.failing or any(claim.holds is False for claim in self.claims):
+            return False
+        return None if any(claim.holds is None for claim in self.claims) else True
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "holds": self.holds,
+            "requests": {"total": self.total, "satisfied": self.total - len(self.failing)},
+            "failing": list(self.failing),
+            "bounds": [claim.to_json() for claim in self.claims],
+        }
+
+
+def check(policy: Policy, spec: Spec) -> Check:
+    """Decides every request, proves every never and always. Raises InputError when the specification contradicts itself."""
+    against = contradictions(spec)
+    if against:
+        raise InputError(f"the specification contradicts itself: {'; '.join(against[:3])}", "spec")
+    failing = tuple({**entry, "why": _why(entry)} for entry in localisation(policy, spec))
+    return Check(len(spec.requests), failing, tuple(bound_claims(policy, spec)))
+
+
+def _why(entry: dict[str, Json]) -> str:
+    if entry.get("decided_by"):
+        verb = "allowed" if entry["got"] == "allow" else "denied"
+        return f"{verb} by statement {', '.join(map(str, entry['decided_by']))}"
+    nearest = entry.get("nearest") or []
+    if not nearest:
+        return "no statement allows anything"
+    first = nearest[0]
+    return f"no statement allows it (nearest: statement {first['statement']}, but for {', '.join(first['mismatch'])})"

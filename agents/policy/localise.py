@@ -1,0 +1,37 @@
+"""Which statements decide a request wrongly, or nearly decide it rightly: what a person or a model should look at."""
+
+from opswright.agents.policy.proofs import request_json
+from opswright.nouns import Json
+from opswright.tools.iam.document import Effect, Policy, Request
+from opswright.tools.iam.evaluator import decide, mismatches
+from opswright.tools.iam.spec import Spec
+
+NEAREST = 3
+
+
+def localisation(policy: Policy, spec: Spec) -> list[dict[str, Json]]:
+    """Every request that the policy decides wrongly, with the statements at fault (numbered from 1)."""
+    found = []
+    for item in spec.requests:
+        decision = decide(policy, item.request)
+        if decision.allowed == (item.effect == "allow"):
+            continue
+        entry: dict[str, Json] = {"id": item.id, "wanted": item.effect, "got": decision.outcome}
+        entry["request"] = request_json(item.request)
+        if decision.statements:
+            entry["decided_by"] = [at + 1 for at in decision.statements]
+        if not decision.allowed and decision.outcome == "implicit_deny":
+            entry["nearest"] = nearest(policy, item.request)
+        found.append(entry)
+    return found
+
+
+def nearest(policy: Policy, request: Request) -> list[dict[str, Json]]:
+    """The Allow statements that come nearest to matching, and the elements that keep the request out."""
+    ranked = []
+    for statement in policy.statements:
+        if statement.effect is Effect.ALLOW:
+            names = mismatches(policy, statement, request)
+            ranked.append((len(names), statement.index, names))
+    ranked.sort()
+    return [{"statement": index + 1, "mismatch": list(names)} for _, index, names in ranked[:NEAREST]]
