@@ -111,9 +111,9 @@ class Ledger:
 
     @property
     def spent(self) -> Usage:
-        """Settled usage; `seconds` is the elapsed time, earlier processes included."""
+        """Settled usage; `seconds` is the elapsed time, earlier processes included; money as it is counted."""
         with self._lock:
-            return replace(self._spent, seconds=self._elapsed())
+            return replace(self._spent, cost_usd=self._count.nanos / 10**9, seconds=self._elapsed())
 
     @property
     def remaining(self) -> Budget:
