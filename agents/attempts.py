@@ -143,6 +143,14 @@ class Attempts:
         """Its result was adopted: only `undo ID` takes it back."""
         self._mark("kept", attempt, {})
 
+    def mark_taken_back_again(self, attempt: Attempt, who: str) -> None:
+        """It was undone while in progress, and once more when it had ended."""
+        self._mark("again", attempt, {"who": who})
+
+    def taken_back_again(self, attempt: Attempt) -> bool:
+        """Was it reverted after it had ended?"""
+        return self._journal.find(f"again:{attempt.key}:{attempt.number}") is not None
+
     def note(self, kind: str, attempt: Attempt, payload: Mapping[str, Json]) -> None:
         """Something worth knowing about an attempt that does not change its state."""
         named = {"attempt": attempt.seq, **payload}

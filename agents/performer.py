@@ -207,8 +207,7 @@ class JournalledPerformer:
         assert self._lease is not None
         if revoked(self._journal, self._lease.id):
             if attempt.undo is not None:
-                self._workshop.effects.load(attempt.undo.effect).revert(attempt.undo.captured)
-                self._attempts.mark_undone(attempt, How.REVERTED, "performer")
+                self._undoer().take_back_again(attempt)
             self._lease.check()
 
     def _settled(self, last: Attempt | None, effect: Effect) -> Attempt | None:

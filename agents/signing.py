@@ -76,11 +76,11 @@ def generate_key(path: Path, passphrase: str | None = None) -> str:
     private = Ed25519PrivateKey.generate()
     encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
     content = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    if path.exists():
+        raise ConfigError("exists already; a key is never overwritten", str(path))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    except FileExistsError as error:
-        raise ConfigError("exists already; a key is never overwritten", str(path)) from error
     except OSError as error:
         raise StoreFailed(f"{path}: {error.strerror}; the key was not written") from error
     try:
@@ -100,7 +100,7 @@ def read_public(text: str) -> str:
     Raises ConfigError.
     """
     found = _decode(text)
-    if found is None and Path(text).is_file():
+    if found is None and len(text) < 4096 and "\0" not in text and Path(text).is_file():
         content = _read(Path(text))
         found = _from_pem(content, text) if b"-----BEGIN" in content else _decode(content.decode("ascii", "replace"))
     if found is None:

@@ -82,6 +82,13 @@ class Undoer:
             self._revert(now, force)
             self._attempts.mark_undone(now, how, self._who)
 
+    def take_back_again(self, attempt: Attempt) -> None:
+        """Reverts what was undone while it was still in progress, once that has ended. The caller has the work lock."""
+        if not self._attempts.taken_back_again(attempt):
+            self._revert(attempt, force=False)
+            self._attempts.mark_undone(attempt, How.WATCHDOG, self._who)
+            self._attempts.mark_taken_back_again(attempt, self._who)
+
     def revert_scope(self, scope: Scope, own_lease: str = "") -> None:
         """Takes back all that a trial performed, newest first; idempotent.
 

@@ -7,6 +7,7 @@ pipe open) and at once when the pipe closes, and then undoes every change of the
 
 import argparse
 import contextlib
+import math
 import os
 import select
 import subprocess
@@ -27,6 +28,7 @@ READY = b"ready\n"
 FINISHED = b"finished\n"
 START_WAIT_S = 30.0
 TICK_S = 1.0
+CLOSED_TICK_S = 0.05
 GRACE_S = 5.0
 TRIES = 3
 
@@ -76,7 +78,15 @@ def start(
 ) -> Watch:
     """Starts one and returns when it watches. Raises EnvironmentFailed when it does not come up."""
     # -P: a folder named opswright where the user happens to stand must not be what runs.
-    command = [sys.executable, "-P", "-m", "opswright.agents.watchdog", str(journal.absolute()), str(leases.absolute()), lease]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "opswright.agents.watchdog",
+        str(journal.absolute()),
+        str(leases.absolute()),
+        lease,
+    ]
     command += [f"--grace={grace_s}"]
     command += [] if deadline_s is None else [f"--deadline={deadline_s}"]
     command += [] if plugins is None else [f"--plugins={plugins.absolute()}"]
@@ -125,17 +135,18 @@ class Watchdog:
         """`owner` when it died, `deadline`, or empty when it finished."""
         poll = select.poll()
         poll.register(sys.stdin.fileno(), select.POLLIN | select.POLLHUP)
+        tick = TICK_S
         while True:
-            now = time.monotonic()
-            if self.deadline is not None and now >= self.deadline:
+            left = math.inf if self.deadline is None else self.deadline - time.monotonic()
+            if left <= 0:
                 return "deadline"
-            tick = TICK_S if self.deadline is None else min(TICK_S, self.deadline - now)
-            if poll.poll(max(1, tick * 1000)):
+            if poll.poll(max(1, min(tick, left) * 1000)):
                 said = os.read(sys.stdin.fileno(), 4096)
                 if FINISHED in said:
                     return ""
                 if not said:
                     poll.unregister(sys.stdin.fileno())
+                    tick = CLOSED_TICK_S  # its pipe goes a moment before a dying process does
             if not owner_alive(self.leases, self.journal, self.lease):
                 return "owner"
 
@@ -146,7 +157,11 @@ class Watchdog:
             with work_lock(self.leases, self.lease, self.grace_s):
                 return self._undo_with_retries(held=True)
         except EnvironmentFailed:
-            return self._undo_with_retries(held=True)
+            in_progress = [attempt for attempt in self._open() if not attempt.done]
+            code = self._undo_with_retries(held=True)
+        with work_lock(self.leases, self.lease, math.inf):  # until what is in progress has ended, or its owner
+            self.undoer.each(in_progress, self.undoer.take_back_again)
+        return code
 
     def _undo_with_retries(self, held: bool) -> int:
         for attempt in range(TRIES):

@@ -1,0 +1,303 @@
+"""The watchdog, with real processes: it undoes when the owner dies or the deadline passes, and never otherwise."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from opswright.agents import watchdog
+from opswright.agents.attempts import How
+from opswright.agents.leases import Lease
+from opswright.errors import EnvironmentFailed, OpswrightError
+from opswright.nouns import Action, Risk
+from opswright.tools.files import write
+from tests.agents.workbench import Bench, adopt, allowed, start_bench, turn
+from tests.processes import Child, is_gone, wait_for
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return start_bench(tmp_path / "bench")
+
+
+def turned(bench: Bench) -> Action:
+    return turn(bench, risk=Risk.DISRUPTIVE)
+
+
+def owner(bench: Bench, then: Callable[[Say], None], deadline_s: float | None = None) -> tuple[Child, int]:
+    """A process that turned the switch under a watchdog and goes on with `then`; and the watchdog's pid."""
+
+    def work(say: Say) -> None:
+        performer = adopt(bench.workshop(deadline_s=deadline_s))
+        performer.perform(turned(bench), allowed(turned(bench)))
+        assert performer._watch is not None
+        say(str(performer._watch.pid))
+        then(say)
+
+    child = Child(work)
+    return child, int(child.line())
+
+
+def sleep_on(say: Say) -> None:
+    time.sleep(1000)
+
+
+def test_the_owners_death_undoes(bench: Bench) -> None:
+    child, pid = owner(bench, sleep_on)
+    assert bench.switch.read_text() == "on"
+    assert not is_gone(pid)
+    child.kill()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+    assert [attempt.how_undone for attempt in bench.attempts()] == [How.WATCHDOG]
+    assert bench.undoer().undo_all() == []
+
+
+def test_a_reversible_change_of_a_trial_is_watched_too(bench: Bench) -> None:
+    action = write.action(bench.switch, "on")
+
+    def work(say: Say) -> None:
+        performer = bench.workshop().scope("run", "task", "trial/1")
+        performer.perform(action, allowed(action))
+        assert performer._watch is not None
+        say(str(performer._watch.pid))
+        time.sleep(1000)
+
+    child = Child(work)
+    pid = int(child.line())
+    assert bench.switch.read_text() == "on"
+    child.kill()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.switch.read_text() == "off"
+
+
+def test_a_reversible_adoption_needs_none(bench: Bench) -> None:
+    performer = adopt(bench.workshop())
+    performer.perform(turn(bench), allowed(turn(bench)))
+    assert performer._watch is None
+
+
+def test_a_forked_child_that_keeps_the_pipe_does_not_hide_the_death(bench: Bench) -> None:
+    reading, writing = os.pipe()
+
+    def fork_and_sleep(say: Say) -> None:
+        if os.fork() == 0:
+            os.read(reading, 1)
+            os._exit(0)
+        say("forked")
+        time.sleep(1000)
+
+    child, pid = owner(bench, fork_and_sleep)
+    assert child.line() == "forked"
+    child.kill()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+    os.write(writing, b"x")
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.parametrize("ending", ["keep", "revert"])
+def test_an_owner_that_finishes_ends_it(bench: Bench, ending: str) -> None:
+    def work(say: Say) -> None:
+        performer = adopt(bench.workshop())
+        performer.perform(turned(bench), allowed(turned(bench)))
+        assert performer._watch is not None
+        say(str(performer._watch.pid))
+        getattr(performer, ending)()
+        say("finished")
+
+    child = Child(work)
+    pid = int(child.line())
+    assert child.lines() == ["finished"]
+    child.wait()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == (["on"] if ending == "keep" else ["on", "off"])
+    assert [attempt.kept for attempt in bench.attempts()] == [ending == "keep"]
+
+
+def test_an_owner_that_only_ends_has_not_kept(bench: Bench) -> None:
+    child, pid = owner(bench, lambda say: None)
+    assert child.wait() == 0
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+
+
+def test_a_lease_given_back_with_open_changes_undoes_them(bench: Bench) -> None:
+    workshop = bench.workshop()
+    adopt(workshop).perform(turned(bench), allowed(turned(bench)))
+    workshop.close()
+    assert bench.log == ["on", "off"]
+
+
+def test_the_deadline_undoes_and_the_owner_may_do_nothing_more(bench: Bench) -> None:
+    reading, writing = os.pipe()
+
+    def go_on(say: Say) -> None:
+        os.read(reading, 1)
+        performer = workshop.scope("run", "task", "adoption")
+        more = turn(bench, "full")
+        for step in (lambda: performer.perform(more, allowed(more)), performer.keep):
+            try:
+                step()
+                say("did it")
+            except OpswrightError as error:
+                say(f"{type(error).__name__} {error.exit_code} {error}")
+
+    workshop = bench.workshop(deadline_s=0.3)
+
+    def work(say: Say) -> None:
+        adopt(workshop).perform(turned(bench), allowed(turned(bench)))
+        go_on(say)
+
+    child = Child(work)
+    wait_for(lambda: [a.how_undone for a in bench.attempts()] == [How.WATCHDOG], "the deadline")
+    assert bench.log == ["on", "off"]
+    os.write(writing, b"x")
+    said = child.lines()
+    child.wait()
+    assert len(said) == 2
+    assert said[0].startswith("ToolFailed 1 the deadline passed")
+    assert "undone" in said[1]
+    assert bench.log == ["on", "off"]
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_change_in_progress_at_the_deadline_is_taken_back_when_it_ends(bench: Bench) -> None:
+    pipe = bench.folder / "pipe"
+    os.mkfifo(pipe)
+    action = turn(bench, risk=Risk.DISRUPTIVE, wait=str(pipe))
+
+    def work(say: Say) -> None:
+        try:
+            adopt(bench.workshop(deadline_s=0.3, grace_s=0.2)).perform(action, allowed(action))
+            say("did it")
+        except OpswrightError as error:
+            say(str(error))
+
+    child = Child(work)
+    wait_for(lambda: [a.how_undone for a in bench.attempts()] == [How.WATCHDOG], "the deadline")
+    with pipe.open("w"):  # now the effect comes out of its wait and turns the switch
+        pass
+    said = child.lines()
+    child.wait()
+    assert len(said) == 1 and "deadline" in said[0]
+    assert bench.log == ["on", "off"]
+
+
+def test_an_owner_killed_in_a_change_that_outlived_the_deadline_leaves_nothing(bench: Bench) -> None:
+    pipe = bench.folder / "pipe"
+    os.mkfifo(pipe)
+    action = turn(bench, risk=Risk.DISRUPTIVE, wait=str(pipe))
+    marker = bench.folder / "turned"
+
+    def work(say: Say) -> None:
+        performer = adopt(bench.workshop(deadline_s=0.3, grace_s=0.2))
+        revert = performer._take_back_if_revoked
+
+        def die_first(attempt: object) -> None:
+            assert revert is not None
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        performer._take_back_if_revoked = die_first  # type: ignore[method-assign]
+        performer.perform(action, allowed(action))
+
+    child = Child(work)
+    wait_for(lambda: [a.how_undone for a in bench.attempts()] == [How.WATCHDOG], "the deadline")
+    with pipe.open("w"):
+        pass
+    assert child.wait() == -9
+    wait_for(lambda: bench.switch.read_text() == "off" and marker.exists(), "the second undoing")
+    assert bench.log == ["on", "off"]
+
+
+def test_without_watchdog_and_owner_the_leftover_is_found_and_undone(bench: Bench) -> None:
+    child, pid = owner(bench, sleep_on)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert list(bench.undoer().left_over()) == []  # its owner runs
+    child.kill()
+    assert [attempt.action for attempt in bench.undoer().left_over()] == [turned(bench)]
+    assert bench.switch.read_text() == "on"
+    undone = bench.undoer().undo_all()
+    assert [(one.message, one.error) for one in undone] == [("undone", "")]
+    assert bench.log == ["on", "off"]
+    assert list(bench.undoer().left_over()) == []
+
+
+def test_a_dead_watchdog_stops_further_work(bench: Bench) -> None:
+    performer = adopt(bench.workshop())
+    performer.perform(turned(bench), allowed(turned(bench)))
+    assert performer._watch is not None
+    pid = performer._watch.pid
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    more = turn(bench, "full", Risk.DISRUPTIVE)
+    with pytest.raises(EnvironmentFailed, match="watchdog"):
+        performer.perform(more, allowed(more))
+    performer.revert()
+    assert bench.log == ["on", "off"]
+
+
+def test_a_revert_that_fails_is_tried_again(bench: Bench) -> None:
+    (bench.folder / "revert-fails").touch()
+    child, pid = owner(bench, sleep_on)
+    child.kill()
+    wait_for(lambda: bool(list(bench.journal().read("undo.failed"))), "the first try")
+    (bench.folder / "revert-fails").unlink()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+
+
+def test_a_successor_waits_for_or_takes_over_from_a_dead_owner(bench: Bench) -> None:
+    child, pid = owner(bench, sleep_on)
+    child.kill()
+    performer = adopt(bench.workshop())
+    performer.perform(turned(bench), allowed(turned(bench)))
+    performer.keep()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    # Either the watchdog was first, and the step was done again, or the successor was, and it stands from before.
+    assert bench.log in (["on"], ["on", "off", "on"])
+    assert [attempt.kept for attempt in bench.attempts()][-1]
+
+
+def test_a_watchdog_that_does_not_come_up_stops_the_work(bench: Bench) -> None:
+    (bench.folder / "state").mkdir()
+    with pytest.raises(EnvironmentFailed, match="did not come up"):
+        watchdog.start(bench.journal().path, bench.leases, "no such lease")
+
+
+def test_a_folder_named_opswright_is_not_what_runs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = bench.folder / "opswright"
+    planted.mkdir()
+    (planted / "__init__.py").write_text(f"open({str(bench.folder / 'ran')!r}, 'w')")
+    monkeypatch.chdir(bench.folder)
+    performer = adopt(bench.workshop())
+    performer.perform(turned(bench), allowed(turned(bench)))
+    performer.revert()
+    assert not (bench.folder / "ran").exists()
+
+
+def test_it_is_in_a_session_of_its_own_and_small(bench: Bench) -> None:
+    lease = Lease(bench.leases, bench.journal())
+    watch = watchdog.start(bench.journal().path, bench.leases, lease.id)
+    assert os.getsid(watch.pid) == watch.pid
+    watch.finished()
+    assert is_gone(watch.pid)
+
+
+def test_it_loads_nothing_heavy() -> None:
+    program = "import sys, opswright.agents.watchdog; print(*sys.modules)"
+    reading = os.popen(f"{sys.executable} -c '{program}'")
+    loaded = set(reading.read().split())
+    reading.close()
+    assert "opswright.agents.undo" in loaded
+    assert loaded.isdisjoint({"langgraph", "litellm", "cryptography", "cvc5", "policy_sentry", "yaml", "rich"})
