@@ -79,7 +79,8 @@ def plan_tiers(
             raise ConfigError(f"this specialist has no {tier} tier (it has {', '.join(offered)})", "--tier")
         if tier not in available:
             raise ConfigError(
-                f"no model is configured for the {tier} tier; use --tier solver or configure one", "--tier"
+                f"no model is configured for the {tier} tier; set OPSWRIGHT_MODEL_{tier.upper()} or use --tier solver",
+                "--tier",
             )
         return TierPlan((tier,), {tier: max(1, rounds.get(tier, 1))}, forced=True)
     if not available:

@@ -53,6 +53,8 @@ def read_text(path: Path, what: str) -> str:
     try:
         if path.is_dir():
             raise InputError(f"is a directory; name a {what} file", where)
+        if path.exists() and not path.is_file():  # a pipe that nobody writes to would be waited for
+            raise InputError(f"is not a regular file; save the {what} to one", where)
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
