@@ -4,7 +4,8 @@ Requests. Each half (given and held back, drawn one after the other by the same 
 HALF = 24 requests: a third that the faulty policy judges wrongly, shared out among the faults; a third near the faults
 that it judges rightly; a third from anywhere in the true policy. Twenty-four, because a fault shows itself in about six
 requests (two that lost access, two that gained it, two near misses) and a case has up to three, and six more say what
-must stay. Allowed and denied are balanced as far as the policy lets them be. Labels come from the true policy alone.
+must stay. Allowed and denied are balanced as far as the policy lets them be; each is a quarter at least. Labels come
+from the true policy alone.
 
 Envelope. `may` names the services of which the true policy allows actions, each with any resource: what the owner
 of a policy knows without looking at it. It says nothing of names, accounts, conditions or principals. A policy that
@@ -27,7 +28,10 @@ from opswright.tools.iam.actions import ActionDatabase
 from opswright.tools.iam.document import Effect, Policy
 from opswright.tools.iam.parser import policy_from_value
 
-ATTEMPTS = 200  # documents tried before a case is given up
+ATTEMPTS = 200  # documents in which the kinds apply that are tried before a case is given up
+LOOKED_AT = 5000  # documents looked at before that
+LEAST = HALF // 4  # allowed, and denied, requests in a half
+DOES_NOT_APPLY = "kind does not apply"
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,15 @@ def build_case(seed: int, index: int, corpora: Corpora, actions: ActionDatabase)
     rng = Random(f"headline/{seed}/{index}")
     lead = _kind_in_turn(seed, index)
     discarded: dict[str, int] = {}
-    for _ in range(ATTEMPTS):
+    for _ in range(LOOKED_AT):
         document = rng.choice(corpora.documents(rng.choice(corpora.names)))
         found = _try(document, lead, 1 + index % 3, rng, actions)
-        if isinstance(found, str):
-            discarded[found] = discarded.get(found, 0) + 1
-            continue
-        faults, faulty, given, held = found
-        return HeadlineCase(f"{index:04}", document, faults, faulty, given, held, envelope(document.policy), discarded)
+        if not isinstance(found, str):
+            may = envelope(document.policy)
+            return HeadlineCase(f"{index:04}", document, *found, may=may, discarded=discarded)
+        discarded[found] = discarded.get(found, 0) + 1
+        if sum(discarded.values()) - discarded.get(DOES_NOT_APPLY, 0) >= ATTEMPTS:
+            break
     raise NoCase(discarded)
 
 
@@ -112,7 +117,7 @@ def _try(document: Document, lead: Kind, count: int, rng: Random, actions: Actio
     """The parts of a case in one document, or why it has none."""
     faults = _faults(document.value, lead, count, rng, actions)
     if faults is None:
-        return "kind does not apply"
+        return DOES_NOT_APPLY
     faulty = with_faults(document.value, faults)
     try:
         policy = policy_from_value(faulty)
@@ -127,11 +132,11 @@ def _try(document: Document, lead: Kind, count: int, rng: Random, actions: Actio
     given = drawing.half()
     if any(not drawing.shown(given, at) for at in range(count)):
         return "fault not visible in real requests"
-    if len({labelled.allow for labelled in given}) < 2:
-        return "no allowed or no denied request"
     held = drawing.half()
     if len(given) < HALF or len(held) < HALF:
         return "too few different requests"
+    if any(not LEAST <= sum(one.allow for one in half) <= HALF - LEAST for half in (given, held)):
+        return "too few allowed or denied"
     return faults, faulty, given, held
 
 

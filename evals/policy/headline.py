@@ -10,7 +10,7 @@ from opswright.evals.policy.corpus import Corpora
 from opswright.evals.policy.judging import judge
 from opswright.evals.policy.methods import GENERALISE, METHODS, STRICT, timed
 from opswright.evals.suites import Case, Goal, Summary, Table
-from opswright.evals.text import count, milliseconds, share
+from opswright.evals.text import count, milliseconds, percent, share
 from opswright.nouns import Json
 
 CASES = 300
@@ -60,7 +60,7 @@ class Headline:
         """Every method's row, then the breakdown of the generalising solver."""
         judged = [row for row in rows.values() if "rows" in row]
         tables = [
-            _methods_table("Headline: injected faults in real policies", judged),
+            *_methods_tables("Headline", judged),
             _breakdown("Solver generalise by number of faults", _by_number(judged)),
             _breakdown("Solver generalise by kind of fault (cases that hold it)", _by_kind(judged)),
             _breakdown("Solver generalise by corpus", _by_corpus(judged)),
@@ -78,7 +78,8 @@ def _equivalent(score: Json) -> bool:
     return score["over"] is False and score["under"] is False
 
 
-def _methods_table(title: str, rows: Sequence[Json]) -> Table:
+def _methods_tables(title: str, rows: Sequence[Json]) -> tuple[Table, Table]:
+    """Requests met and meaning restored; then access gained or lost, edits and time."""
     columns = (
         "method",
         "given met",
@@ -86,28 +87,50 @@ def _methods_table(title: str, rows: Sequence[Json]) -> Table:
         "held-back right",
         "of those misjudged",
         "equivalent",
-        "over-grant",
+        "no result",
     )
-    columns += ("under-grant", "wider than orig.+spec", "edits st./el.", "median ms", "median CPU ms")
-    return Table(title, columns, tuple(_method_cells(name, _scores(rows, name)) for name, _ in METHODS))
+    scored = [(name, _scores(rows, name)) for name, _ in METHODS]
+    met = Table(f"{title}: what is met", columns, tuple(_met_cells(name, scores) for name, scores in scored))
+    columns = (
+        "method",
+        "over-grant",
+        "under-grant",
+        "wider than original + spec",
+        "edits st./el.",
+        "median ms",
+        "CPU ms",
+    )
+    return met, Table(f"{title}: access and cost", columns, tuple(_access_cells(name, s) for name, s in scored))
 
 
-def _method_cells(name: str, scores: Sequence[Json]) -> tuple[str, ...]:
+def _met_cells(name: str, scores: Sequence[Json]) -> tuple[str, ...]:
     n = len(scores)
     return (
         name,
-        share(stats.ratio_of_totals([tuple(s["given"]) for s in scores])),
-        count(sum(s["given"][0] == s["given"][1] for s in scores), n),
+        percent(stats.ratio_of_totals([tuple(s["given"]) for s in scores])),
+        count(sum(map(_all_given, scores)), n),
         share(stats.ratio_of_totals([tuple(s["held"]) for s in scores])),
-        share(stats.ratio_of_totals([tuple(s["held_fault"]) for s in scores])),
+        percent(stats.ratio_of_totals([tuple(s["held_fault"]) for s in scores])),
         share(stats.wilson(sum(map(_equivalent, scores)), n)),
+        str(sum(not s["result"] for s in scores)),
+    )
+
+
+def _access_cells(name: str, scores: Sequence[Json]) -> tuple[str, ...]:
+    cpu = stats.median([s["cpu_ms"] for s in scores])
+    return (
+        name,
         _three_valued([s["over"] for s in scores]),
         _three_valued([s["under"] for s in scores]),
         _three_valued([s["wider"] for s in scores]),
         f"{_median([s['statements'] for s in scores])}/{_median([s['elements'] for s in scores])}",
         milliseconds(stats.median([s["ms"] for s in scores])),
-        milliseconds(stats.median([s["cpu_ms"] for s in scores])),
+        "-" if cpu is None else f"{cpu.value:.1f}",
     )
+
+
+def _all_given(score: Json) -> bool:
+    return bool(score["given"][0] == score["given"][1])
 
 
 def _median(values: Sequence[float]) -> str:
@@ -121,7 +144,15 @@ def _three_valued(values: Sequence[bool | None]) -> str:
 
 
 def _breakdown(title: str, groups: Mapping[str, Sequence[Json]]) -> Table:
-    columns = ("group", "cases", "given all met", "held-back right", "equivalent", "over-grant", "under-grant")
+    columns: tuple[str, ...] = (
+        "group",
+        "cases",
+        "given all met",
+        "held-back right",
+        "equivalent",
+        "over-grant",
+        "under-grant",
+    )
     columns += ("strict: all met", "strict: wider")
     lines = []
     for group, rows in groups.items():
@@ -130,12 +161,12 @@ def _breakdown(title: str, groups: Mapping[str, Sequence[Json]]) -> Table:
             (
                 group,
                 str(n),
-                count(sum(s["given"][0] == s["given"][1] for s in scores), n),
+                count(sum(map(_all_given, scores)), n),
                 share(stats.ratio_of_totals([tuple(s["held"]) for s in scores])),
                 share(stats.wilson(sum(map(_equivalent, scores)), n)),
                 _three_valued([s["over"] for s in scores]),
                 _three_valued([s["under"] for s in scores]),
-                count(sum(s["given"][0] == s["given"][1] for s in strict), n),
+                count(sum(map(_all_given, strict)), n),
                 _three_valued([s["wider"] for s in strict]),
             )
         )
@@ -163,7 +194,7 @@ def _goals(rows: Sequence[Json]) -> list[Goal]:
     n = len(rows)
     goals = []
     for name, scores in ((STRICT, strict), (GENERALISE, general)):
-        met = sum(s["given"][0] == s["given"][1] for s in scores)
+        met = sum(map(_all_given, scores))
         goals.append(Goal(f"{name}: given requests met", "100 % of cases", count(met, n), met == n))
     wider = [s["wider"] for s in strict]
     goals.append(
@@ -197,7 +228,7 @@ def _figures(rows: Sequence[Json]) -> dict[str, Json]:
         took = stats.median([s["ms"] for s in scores])
         found[name] = {
             "cases": len(scores),
-            "given_all_met": sum(s["given"][0] == s["given"][1] for s in scores),
+            "given_all_met": sum(map(_all_given, scores)),
             "held": asdict(held) if held else None,
             "equivalent": asdict(equal) if equal else None,
             "over_grant": sum(s["over"] is True for s in scores),

@@ -31,7 +31,9 @@ def judge(case: HeadlineCase, value: Json, actions: ActionDatabase, seed: int) -
     repaired, true, faulty = policy_from_value(value), case.document.policy, policy_from_value(case.faulty)
     over, over_witness = gained(repaired, true, actions)
     under, under_witness = gained(true, repaired, actions)
-    wider = reach(repaired, [faulty, required(case.given)], actions, Random(f"wider/{seed}/{case.id}"))
+    wider = reach(
+        repaired, [faulty, required(case.given, [faulty, repaired])], actions, Random(f"wider/{seed}/{case.id}")
+    )
     distance = edits(case.faulty, value)
     return {
         "given": [right(repaired, case.given), len(case.given)],

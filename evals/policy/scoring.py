@@ -1,6 +1,6 @@
 """Scores of one repair: pure functions of policies and requests, none of them the repair's own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -11,6 +11,7 @@ from opswright.evals.policy.halves import Labelled
 from opswright.nouns import Json, canonical_json
 from opswright.tools.iam.document import ConditionTest, Effect, Entry, Policy, PrincipalEntry, Request, Statement
 from opswright.tools.iam.evaluator import decide
+from opswright.tools.iam.operators import OPERATORS, Family
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,40 @@ def _atoms(statement: dict[str, Json]) -> frozenset[str]:
     return frozenset(atoms)
 
 
-def required(labelled: Sequence[Labelled]) -> Policy:
+def required(labelled: Sequence[Labelled], others: Sequence[Policy]) -> Policy:
     """What the requests themselves require: exactly the allowed ones, each as a statement.
 
-    The action and the resource of the request, its principal where it names one, and each key of its context with
-    exactly its values; keys the request does not name are free. A request on `*` requires the resource `*`.
+    The action and the resource of the request, its principal where it names one (a role stands for its sessions too:
+    the language cannot name it without them), and each key of its context with exactly its values, read as the `others`
+    read that key; keys the request does not name are free. A request on `*` requires the resource `*`.
     """
+    families = {
+        test.key.lower(): OPERATORS[test.operator].family
+        for policy in others
+        for statement in policy.statements
+        for test in statement.conditions
+        if OPERATORS[test.operator].family in _EQUALS
+    }
     allowed = [one.request for one in labelled if one.allow]
-    return Policy(tuple(_point(at, request) for at, request in enumerate(allowed)), version="2008-10-17")
+    return Policy(tuple(_point(at, request, families) for at, request in enumerate(allowed)), version="2008-10-17")
 
 
-def _point(index: int, request: Request) -> Statement:
+_EQUALS: Mapping[Family, str] = {"bool": "Bool", "ip": "IpAddress", "numeric": "NumericEquals", "date": "DateEquals"}
+
+
+def _point(index: int, request: Request, families: Mapping[str, Family]) -> Statement:
     tests: list[ConditionTest] = []
     for key, values in sorted(request.context.items()):
         wanted = tuple(Entry(value) for value in values)
+        operator = _EQUALS.get(families.get(key, "string"), "StringEquals")
         # Set operators, so that the statement itself does not confine the key to one value in a comparison.
-        tests += [ConditionTest("StringEquals", key, wanted, "ForAllValues")]
-        tests += [ConditionTest("StringEquals", key, (entry,), "ForAnyValue") for entry in wanted]
+        tests += [ConditionTest(operator, key, wanted, "ForAllValues")]
+        tests += [ConditionTest(operator, key, (entry,), "ForAnyValue") for entry in wanted]
     principals = None
     if request.principal is not None:
-        principals = (PrincipalEntry("Federated", request.principal),)  # this kind is compared as it stands
+        # Kind Federated is compared as it stands, AWS also by account and session.
+        aws = request.principal.startswith("arn:") or request.principal == "*"
+        principals = (PrincipalEntry("AWS" if aws else "Federated", request.principal),)
     return Statement(
         index=index,
         effect=Effect.ALLOW,

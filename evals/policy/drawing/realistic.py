@@ -26,6 +26,7 @@ EVERYDAY_KEYS = {
     "aws:requestedregion": REGIONS[:2],
 }
 _BUCKET = "arn:*:s3:::*"
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|<[^>]*>")
 # Global keys with several values (IAM User Guide, "AWS global condition context keys"); all others have one.
 MULTIVALUED_GLOBALS = (
     *("aws:tagkeys", "aws:calledvia", "aws:principalservicenameslist"),
@@ -51,7 +52,7 @@ def key_shape(actions: ActionDatabase, action: str, key: str) -> bool | None:
     if key.startswith("aws:"):
         return key in MULTIVALUED_GLOBALS
     for name, kind in actions.condition_keys(action).items():
-        if name == key or ("${" in name and globs.matches(re.sub(r"\$\{[^}]*\}", "*", name), key)):
+        if name == key or globs.matches(_PLACEHOLDER.sub("?*", name), key):
             return kind.multivalued
     return True if key.endswith(":aud") or key.endswith(":amr") else None
 
@@ -90,7 +91,7 @@ class RequestSource:
         arns = [
             entry.text.split(":", 5) for s in statements for entry in s.resources or () if entry.text.count(":") > 4
         ]
-        self._regions = [*sorted({arn[3] for arn in arns if is_region(arn[3])}), *REGIONS[:3]]
+        self._regions = [*sorted({arn[3] for arn in arns if is_region(arn[3])}), *REGIONS]
         self._accounts = [*sorted({arn[4] for arn in arns if re.fullmatch(r"\d{12}", arn[4])}), ACCOUNT, "210987654321"]
 
     def draw(self, places: Sequence[Place], miss_share: float = 0.5) -> Request | None:
@@ -129,7 +130,7 @@ class RequestSource:
         own = {
             name: ("true" if kind.type == "Bool" else word(self._rng))
             for name, kind in self._actions.condition_keys(action).items()
-            if kind.type in ("String", "Bool") and "${" not in name and name not in self._tested
+            if kind.type in ("String", "Bool") and not _PLACEHOLDER.search(name) and name not in self._tested
         }
         pool = {key: self._rng.choice(values) for key, values in everyday.items()} | own
         key = self._rng.choice(sorted(pool))
@@ -215,19 +216,24 @@ class RequestSource:
 
     def _of_type(self, kind: ResourceType, pattern: str) -> str | None:
         """A resource of a type that meets a pattern, with a real partition, region and account where it has them."""
-        parts = kind.arn.split(":", 5)
-        given = pattern.split(":", 5)
-        if len(parts) == 6:
-            pools = {1: ["aws"], 3: self._regions, 4: self._accounts}
-            for at, pool in pools.items():
-                if parts[at].startswith("${"):
-                    said = given[at] if len(given) == 6 and given[at] and not globs.is_glob(given[at]) else ""
-                    parts[at] = said or self._rng.choice(pool)
-        for template in (":".join(parts), kind.arn):  # a pattern whose `*` crosses colons may need the bare template
-            found = meet(pattern, re.sub(r"\$\{[^}]*\}|<[^>]*>|\*+", "*", template), self._rng)
-            if found is not None and takes(kind, found):
-                return found
-        return None
+        template, given = kind.arn.split(":", 5), pattern.split(":", 5)
+        if len(template) < 6:
+            return None
+        if len(given) < 6:  # `*`, or a pattern whose `*` crosses the colons
+            found = meet(pattern, ":".join(self._located(template, ["*"] * 6)), self._rng)
+        else:
+            parts = [meet(*pair, self._rng) for pair in zip(given, self._located(template, given), strict=True)]
+            found = ":".join(part or "" for part in parts) if None not in parts else None
+        return found if found is not None and takes(kind, found) else None
+
+    def _located(self, template: Sequence[str], given: Sequence[str]) -> list[str]:
+        """A type's template as globs, its partition, region and account as the pattern says or drawn."""
+        parts = list(template)
+        for at, pool in ((1, ["aws"]), (3, self._regions), (4, self._accounts)):
+            if parts[at].startswith("${"):
+                fitting = [place for place in pool if globs.matches(given[at], place)]
+                parts[at] = self._rng.choice(fitting) if fitting else given[at]
+        return [_PLACEHOLDER.sub("*", part) for part in parts]
 
     def _principal(self, statement: Statement, inside: bool) -> str:
         if not statement.principals:

@@ -57,9 +57,9 @@ def _steps(one: str, other: str, i: int, j: int) -> list[tuple[int, int, str]]:
     if a == "*" and b == "*":
         return [(i + 1, j, "*"), (i, j + 1, "*")]
     if a == "*":
-        return [(i + 1, j, "*" if not b and i == len(one) - 1 else "")] + ([(i, j + 1, b)] if b else [])
+        return [(i + 1, j, "")] + ([(i, j + 1, b)] if b else [])
     if b == "*":
-        return [(i, j + 1, "*" if not a and j == len(other) - 1 else "")] + ([(i + 1, j, a)] if a else [])
+        return [(i, j + 1, "")] + ([(i + 1, j, a)] if a else [])
     if a and b and (a == b or "?" in (a, b)):
         return [(i + 1, j + 1, a if b == "?" else b)]
     return []
