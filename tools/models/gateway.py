@@ -92,7 +92,7 @@ class Gateway:
         """Tiers that can be asked, cheapest first; none where the settings forbid calls and nothing is replayed."""
         if self.models.calls == "forbid" and not self._stores.replay:
             return ()
-        return groups.tiers(self.models)
+        return self.models.tiers()
 
     def ask(
         self,

@@ -10,20 +10,12 @@ from collections.abc import Callable, Mapping
 from opswright.errors import ConfigError
 from opswright.nouns import Tier
 from opswright.settings import Deployment, ModelSettings
+from opswright.settings.shape import MODEL_TIERS, ONLY_MODEL, OPENAI
 
-MODEL_TIERS = (Tier.LOW, Tier.MID, Tier.HIGH)
-OPENAI = "openai/"
 DEFAULT_KEY = "OPENAI_API_KEY"
 FORBID = "OPSWRIGHT_FORBID_MODEL_CALLS"
 # What reasoning may use on top of the answer, by effort: reserved with it, and allowed to the endpoint with it.
 REASONING_TOKENS: Mapping[str, int] = {"none": 0, "minimal": 1024, "low": 4096, "medium": 16384, "high": 32768}
-
-
-def tiers(models: ModelSettings) -> tuple[Tier, ...]:
-    """The tiers that can be asked, cheapest first; empty without any model."""
-    if models.tiers():
-        return models.tiers()
-    return MODEL_TIERS if models.base_url or models.model else ()
 
 
 def deployments(models: ModelSettings, tier: Tier, offered: Callable[[], str]) -> tuple[Deployment, ...]:
@@ -32,12 +24,11 @@ def deployments(models: ModelSettings, tier: Tier, offered: Callable[[], str]) -
     Raises ConfigError where none is configured.
     """
     found = models.group(tier)
-    if not models.tiers() and tier in tiers(models):
-        name = models.model or offered()
-        found = (Deployment(model=name if name.startswith(OPENAI) or not models.base_url else f"{OPENAI}{name}"),)
     if not found:
         raise ConfigError(f"no model is configured for tier {tier}; set OPENAI_BASE_URL or [models] {tier}")
-    return found
+    return tuple(
+        one.model_copy(update={"model": OPENAI + offered()}) if one.model == ONLY_MODEL else one for one in found
+    )
 
 
 def name_of(deployment: Deployment) -> str:

@@ -12,6 +12,8 @@ from opswright.nouns import Budget, Json, Risk, Tier
 
 Rule = Literal["allow", "ask", "deny"]
 MODEL_TIERS = (Tier.LOW, Tier.MID, Tier.HIGH)
+OPENAI = "openai/"  # LiteLLM's prefix for OpenAI itself and for every endpoint that speaks its protocol
+ONLY_MODEL = f"{OPENAI}*"  # the one model that the endpoint offers, found out when it is first asked
 
 
 class _Section(BaseModel):
@@ -85,12 +87,19 @@ class ModelSettings(_Section):
         return (value,) if isinstance(value, dict) else value
 
     def group(self, tier: Tier) -> tuple[Deployment, ...]:
-        """The deployments of a model tier; empty where none is configured (and for the solver)."""
+        """The deployments of a model tier; empty where none is configured (and for the solver).
+
+        With an endpoint or a model and no tier configured, every tier is that one model.
+        """
         groups = {Tier.LOW: self.low, Tier.MID: self.mid, Tier.HIGH: self.high}
-        return groups.get(tier, ())
+        if any(groups.values()) or tier not in groups or not (self.base_url or self.model):
+            return groups.get(tier, ())
+        name = self.model or ONLY_MODEL
+        at_endpoint = self.base_url is not None and not name.startswith(OPENAI)
+        return (Deployment(model=OPENAI + name if at_endpoint else name),)
 
     def tiers(self) -> tuple[Tier, ...]:
-        """The model tiers that are configured, cheapest first."""
+        """The model tiers that can be asked, cheapest first."""
         return tuple(tier for tier in MODEL_TIERS if self.group(tier))
 
 
