@@ -44,19 +44,41 @@ def planned(verification: Verification, specialist: Specialist) -> tuple[Action,
     Raises ReceiptError when the receipt does not hold, has nothing to adopt, or names other actions; InputError when
     the world is not any more what the task was about.
     """
+    _check_holds(verification)
     receipt = verification.receipt
-    where = str(receipt.path)
+    actions = _actions(receipt, specialist)
+    stated = {action.hash for action in receipt.content.adoption}
+    if stated and stated != {action.hash for action in actions}:
+        raise ReceiptError(
+            "names other actions than its result calls for now; what it would change was changed since",
+            str(receipt.path),
+        )
+    return actions
+
+
+def _check_holds(verification: Verification) -> None:
     if verification.replay is None or verification.outcome is not Outcome.ACCEPTED:
         reason = "it was not replayed" if verification.replay is None else verification.replay.reason
-        raise ReceiptError(f"does not hold, so it is not applied: {reason}", where)
-    content = receipt.content
-    actions = tuple(specialist.adopter.adoption(adopting(content.task), content.proposal))
+        raise ReceiptError(f"does not hold, so it is not applied: {reason}", str(verification.receipt.path))
+
+
+def _actions(receipt: Receipt, specialist: Specialist) -> tuple[Action, ...]:
+    actions = tuple(specialist.adopter.adoption(adopting(receipt.content.task), receipt.content.proposal))
     if not actions:
-        raise ReceiptError("has nothing to apply", where)
-    stated = {action.hash for action in content.adoption}
-    if stated and stated != {action.hash for action in actions}:
-        raise ReceiptError("names other actions than its result calls for", where)
+        raise ReceiptError("has nothing to apply", str(receipt.path))
     return actions
+
+
+def _there_already(receipt: Receipt, specialist: Specialist) -> Verdict | None:
+    """The specialist's word that the world is as the receipt says; None when it is not."""
+    try:
+        _actions(receipt, specialist)
+    except ReceiptError:
+        raise
+    except InputError:  # what it would change was changed since, perhaps by this very result
+        pass
+    verdict = _verified(receipt, specialist)
+    return verdict if verdict.accepted else None
 
 
 def apply_receipt(
@@ -71,15 +93,11 @@ def apply_receipt(
     Raises ReceiptError, ApprovalNeeded, ApprovalRefused, ToolFailed (all undone), InputError.
     """
     receipt = verification.receipt
-    try:
-        actions = planned(verification, specialist)
-    except ReceiptError:
-        raise
-    except InputError:
-        there = _verified(receipt, specialist)
-        if there.accepted:  # the world changed because this very result was applied before
-            return Applied(receipt, (), (), there)
-        raise
+    _check_holds(verification)
+    there = _there_already(receipt, specialist)
+    if there is not None:
+        return Applied(receipt, (), (), there)
+    actions = planned(verification, specialist)
     for action in actions:
         show(action)
     run, task = f"apply-{receipt.id}-{secrets.token_hex(4)}", receipt.content.task.id

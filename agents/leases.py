@@ -157,6 +157,18 @@ def owner_alive(folder: Path, journal: Journal, lease: str) -> bool:
     return held and running is not False
 
 
+def sweep(folder: Path, journal: Journal) -> None:
+    """Removes the files of leases whose owner is gone; a work lock that somebody holds stays."""
+    for path in folder.glob("*.lease"):
+        if owner_alive(folder, journal, path.stem):
+            continue
+        work = _try_lock(_work_file(folder, path.stem))
+        if work is not None:
+            path.unlink(missing_ok=True)
+            _work_file(folder, path.stem).unlink(missing_ok=True)
+            os.close(work)
+
+
 def _locked(path: Path) -> bool | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)

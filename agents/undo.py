@@ -12,7 +12,7 @@ from pathlib import Path
 from opswright.agents.approvals import whoami
 from opswright.agents.attempts import Attempt, Attempts, How, Scope
 from opswright.agents.effects import Effects
-from opswright.agents.leases import owner_alive, owner_of, work_lock
+from opswright.agents.leases import owner_alive, owner_of, sweep, work_lock
 from opswright.errors import ApprovalRefused, Exit, InputError, OpswrightError, ToolFailed
 from opswright.knowledge.journal import Journal
 
@@ -66,7 +66,9 @@ class Undoer:
 
     def undo_all(self, force: bool = False) -> list[Undone]:
         """Takes back everything left over, newest first, and says of each what came of it; adopted changes stay."""
-        return [self._outcome(attempt, force) for attempt in sorted(self.open(), key=lambda attempt: -attempt.seq)]
+        undone = [self._outcome(attempt, force) for attempt in sorted(self.open(), key=lambda attempt: -attempt.seq)]
+        sweep(self._leases, self._journal)
+        return undone
 
     def take_back(self, attempt: Attempt, how: How, *, force: bool = False, held: bool = False) -> None:
         """Reverts one attempt and records it, unless it is undone already. `held`: the caller has the work lock."""

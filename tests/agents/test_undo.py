@@ -48,6 +48,7 @@ def test_all_that_is_left_over_is_undone_newest_first(bench: Bench) -> None:
     assert [one.message for one in bench.undoer().undo_all()] == ["undone", "undone"]
     assert bench.log == ["on", "full", "on", "off"]
     assert bench.undoer().undo_all() == []
+    assert list(bench.leases.iterdir()) == []
 
 
 def test_a_running_owners_work_is_left_alone(bench: Bench) -> None:
@@ -63,6 +64,7 @@ def test_a_running_owners_work_is_left_alone(bench: Bench) -> None:
     assert "still at work" in outcome.error
     assert list(undoer.left_over()) == []
     assert bench.log == ["on"]
+    assert len(list(bench.leases.glob("*.lease"))) == 1
     performer.revert()
 
 
