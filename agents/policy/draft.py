@@ -48,9 +48,9 @@ class Draft:
         made = list(edit.statements)
         fresh = self.next_slot
         for at, statement in enumerate(made):
-            if edit.slot is None or at > 0:
+            if (edit.slot is None or at > 0) and statement.index != fresh:
                 made[at] = replace(statement, index=fresh)
-                fresh += 1
+            fresh += edit.slot is None or at > 0
         new_rows = tuple(self.evidence.row(statement) for statement in made)
         if edit.slot is None:
             rows = self.rows + new_rows

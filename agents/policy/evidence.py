@@ -87,13 +87,20 @@ class Evidence:
         self.deny = self.full ^ self.allow
         self._by_action = _grouped([request.action.lower() for request in self.requests])
         self._by_resource = _grouped([request.resource for request in self.requests])
+        self._rows: dict[int, Row] = {}
         self.action_mask = lru_cache(maxsize=None)(self._action_mask)
         self.resource_mask = lru_cache(maxsize=None)(self._resource_mask)
         self.principal_mask = lru_cache(maxsize=None)(self._principal_mask)
         self.test_mask = lru_cache(maxsize=None)(self._test_mask)
 
     def row(self, statement: Statement) -> Row:
-        """The statement with its masks. Raises InputError where the evaluator does (several values of a single-valued key)."""
+        """The statement with its masks, made once.
+
+        Raises InputError where the evaluator does: several values of a key under an operator without qualifier.
+        """
+        known = self._rows.get(id(statement))
+        if known is not None:
+            return known
         actions = self._any(self.action_mask, statement.actions, statement.not_action)
         resources = self.full
         if statement.resources is not None:
@@ -106,7 +113,9 @@ class Evidence:
         for mask in tests:
             conditions &= mask
         hits = actions & resources & principals & conditions
-        return Row(statement, actions, resources, principals, conditions, tests, hits)
+        row = Row(statement, actions, resources, principals, conditions, tests, hits)
+        self._rows[id(statement)] = row  # the row keeps the statement alive, so its id stays its own
+        return row
 
     def actions(self, mask: int) -> list[str]:
         """The distinct actions of some requests, in their order, as the requests spell them."""

@@ -44,17 +44,25 @@ def _principals(effect: Effect, request: Request, setting: Setting) -> tuple[Pri
 
 
 def _exactly(request: Request, key: str, setting: Setting) -> Iterable[ConditionTest]:
+    """Tests that the key has the request's values, no more and no fewer."""
     values = request.context[key]
     if not values:
         return
-    kind, _ = setting.key_type(key, (request.action,))
+    kind, several = setting.key_type(key, (request.action,))
     name = setting.spelled_key(key, (request.action,))
-    entries = tuple(Entry(_literal(value, setting.policy)) for value in values)
-    if len(values) > 1:
-        yield ConditionTest("StringEquals", name, entries, "ForAllValues")
-        yield ConditionTest("Null", name, (Entry("false"),))
+    texts = [_literal(value, setting.policy) for value in values]
+    if len(values) == 1 and not several and key not in setting.several:
+        yield ConditionTest(_exact_operator(kind, values[0]), name, (Entry(texts[0]),))
         return
-    yield ConditionTest(_exact_operator(kind, values[0]), name, entries)
+    yield ConditionTest("StringEquals", name, tuple(map(Entry, texts)), "ForAllValues")
+    # Each value is there: a block names operator and key once, so every value needs an operator of its own. Among the
+    # values that ForAllValues leaves, "one that is none of the others" is this one.
+    positive = ("StringEquals", "StringLike", "StringEqualsIgnoreCase")
+    negative = ("StringNotEquals", "StringNotLike", "StringNotEqualsIgnoreCase")
+    for at, operator in enumerate((*positive, *negative)[: len(texts)]):
+        others = [text for other, text in enumerate(texts) if other != at]
+        wanted = [texts[at]] if operator in positive else others
+        yield ConditionTest(operator, name, tuple(map(Entry, wanted)), "ForAnyValue")
 
 
 def _exact_operator(kind: str, value: str) -> str:

@@ -20,7 +20,6 @@ from opswright.agents.policy.strict import strict_candidates
 from opswright.agents.policy.value import policy_value
 from opswright.errors import InputError
 from opswright.nouns import Json, Outcome, canonical_json
-from opswright.tools.iam import actions
 from opswright.tools.iam.compare import new_access
 from opswright.tools.iam.document import Policy, Request, Statement
 from opswright.tools.iam.evaluator import decide
@@ -78,7 +77,7 @@ def repair(policy: Policy, spec: Spec, options: Options | None = None) -> Repair
     began = time.perf_counter()
     options = options or Options()
     check_consistent(spec)
-    setting = Setting(policy, actions.load(), options.favoured)
+    setting = Setting.of(policy, spec, options.favoured)
     found, reason = _solve(setting, spec, options)
     if not found:
         outcome = Outcome.UNDECIDED if reason else Outcome.REJECTED

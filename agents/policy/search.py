@@ -20,6 +20,7 @@ from opswright.errors import InputError
 from opswright.tools.iam import globs
 
 PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
+FAVOUR = 0.2  # what an organisation's established name is worth against an otherwise equal edit
 UNFINISHED = 0.7  # an edit that only brings the focus nearer
 
 
@@ -35,6 +36,7 @@ class Limits:
 
 
 Price = Callable[[Draft, Edit], float | None]
+Mark = tuple[str, int | None, str]
 
 
 def search(start: Draft, setting: Setting, limits: Limits, price: Price | None = None) -> list[Draft]:
@@ -42,65 +44,95 @@ def search(start: Draft, setting: Setting, limits: Limits, price: Price | None =
 
     `price` puts another cost on edits, or None to forbid them; without it the likeliest comes first.
     """
-    tick = count()
-    heap: list[tuple[float, int, Draft, Edit | None]] = [(0.0, next(tick), start, None)]
-    seen: set[frozenset[tuple[str, int | None, str]]] = set()
-    found: list[Draft] = []
-    expanded = 0
-    while heap and expanded < limits.expansions and len(found) < limits.solutions:
-        _, _, draft, edit = heapq.heappop(heap)
-        if found and draft.cost + (edit.cost if edit else 0.0) > found[0].cost + limits.margin:
-            continue
-        if edit is not None:
-            key = frozenset(one.mark for one in (*draft.edits, edit))
-            if key in seen:
-                continue
-            seen.add(key)
-            draft = draft.apply(edit)
-        if not draft.wrong:
-            found.append(draft)
-            found.sort(key=lambda one: one.cost)
-            continue
-        if len(draft.edits) >= limits.edits:
-            continue
-        expanded += 1
-        for score, following in _ranked(draft, setting, price)[: limits.width]:
-            heapq.heappush(heap, (score, next(tick), draft, following))
-    return found
+    return _Search(setting, limits, price).run(start)
 
 
-def _ranked(draft: Draft, setting: Setting, price: Price | None) -> list[tuple[float, Edit]]:
-    """The edits worth trying on a draft, best first."""
-    focus = _focus(draft)
-    scored: list[tuple[float, Edit]] = []
-    seen: set[tuple[str, int | None, str]] = set()
-    for edit in _edits(draft, focus, setting):
-        if (None, edit.slot, edit.note) in seen:
-            continue
-        seen.add((None, edit.slot, edit.note))  # type: ignore[arg-type]
-        if price is not None:
-            cost = price(draft, edit)
-            if cost is None:
+class _Search:
+    """One search. Edits are worked out once for each statement and focus: other statements' edits hardly change them."""
+
+    def __init__(self, setting: Setting, limits: Limits, price: Price | None) -> None:
+        self._setting, self._limits, self._price = setting, limits, price
+        self._known: dict[tuple[int, int], tuple[Row, list[Edit]]] = {}
+        self._fresh: dict[tuple[int, bool], list[Edit]] = {}
+
+    def run(self, start: Draft) -> list[Draft]:
+        limits = self._limits
+        tick = count()
+        heap: list[tuple[float, int, Draft, Edit | None]] = [(0.0, next(tick), start, None)]
+        seen: set[frozenset[Mark]] = set()
+        found: list[Draft] = []
+        expanded = 0
+        while heap and expanded < limits.expansions and len(found) < limits.solutions:
+            _, _, draft, edit = heapq.heappop(heap)
+            if found and draft.cost + (edit.cost if edit else 0.0) > found[0].cost + limits.margin:
                 continue
-            edit = replace(edit, cost=cost)
-        try:
-            wrong = draft.wrong_after(edit)
-        except InputError:  # the evaluator cannot read it for one of the requests
-            continue
-        unfinished = bool(wrong & focus)
-        if unfinished and not _nearer(draft, edit, focus):
-            continue
-        score = draft.cost + edit.cost + PER_WRONG * math.log2(1 + wrong.bit_count()) + UNFINISHED * unfinished
-        scored.append((score - _favour(edit, setting), edit))
-    scored.sort(key=lambda item: item[0])
-    return scored
+            if edit is not None:
+                key = frozenset(one.mark for one in (*draft.edits, edit))
+                if key in seen:
+                    continue
+                seen.add(key)
+                draft = draft.apply(edit)
+            if not draft.wrong:
+                found.append(draft)
+                found.sort(key=lambda one: one.cost)
+                continue
+            if len(draft.edits) >= limits.edits:
+                continue
+            expanded += 1
+            for score, following in self._ranked(draft)[: limits.width]:
+                heapq.heappush(heap, (score, next(tick), draft, following))
+        return found
+
+    def _ranked(self, draft: Draft) -> list[tuple[float, Edit]]:
+        """The edits worth trying on a draft, best first."""
+        focus = _focus(draft)
+        scored: list[tuple[float, Edit]] = []
+        for edit in self._edits(draft, focus):
+            if self._price is not None:
+                cost = self._price(draft, edit)
+                if cost is None:
+                    continue
+                edit = replace(edit, cost=cost)
+            try:
+                wrong = draft.wrong_after(edit)
+            except InputError:  # the evaluator cannot read it for one of the requests
+                continue
+            unfinished = bool(wrong & focus)
+            if unfinished and not _nearer(draft, edit, focus):
+                continue
+            remaining = PER_WRONG * math.log2(1 + wrong.bit_count()) + UNFINISHED * unfinished
+            scored.append((draft.cost + edit.cost + remaining, edit))
+        scored.sort(key=lambda item: item[0])
+        return scored
+
+    def _edits(self, draft: Draft, focus: int) -> Iterator[Edit]:
+        for row in _rows(draft, focus):
+            key = (id(row), focus)
+            if key not in self._known:
+                self._known[key] = (row, self._of_row(draft, row, focus))
+            yield from self._known[key][1]
+        fresh = (focus, bool(focus & draft.missing))
+        if fresh not in self._fresh:
+            self._fresh[fresh] = list(new_statements(draft, focus, self._setting))
+        yield from self._fresh[fresh]
+
+    def _of_row(self, draft: Draft, row: Row, focus: int) -> list[Edit]:
+        view = View.of(draft, row)
+        best: dict[tuple[int | None, str], Edit] = {}
+        for operator in OPERATORS:
+            for edit in operator(view, focus, self._setting):
+                edit = replace(edit, cost=edit.cost - _favour(edit, self._setting))
+                old = best.get((edit.slot, edit.note))
+                if old is None or edit.cost < old.cost:
+                    best[edit.slot, edit.note] = edit
+        return list(best.values())
 
 
 def _favour(edit: Edit, setting: Setting) -> float:
     """What earlier repairs established breaks ties, no more."""
     if not setting.favoured:
         return 0.0
-    return 0.01 if any(text in edit.note for text in setting.favoured) else 0.0
+    return FAVOUR if any(text in edit.note for text in setting.favoured) else 0.0
 
 
 def _focus(draft: Draft) -> int:
@@ -130,14 +162,6 @@ def _nearer(draft: Draft, edit: Edit, focus: int) -> bool:
 def _off(row: Row, focus: int) -> int:
     """How many dimensions keep the focus out."""
     return sum(not mask & focus for mask in (row.actions, row.resources, row.principals, row.conditions))
-
-
-def _edits(draft: Draft, focus: int, setting: Setting) -> Iterator[Edit]:
-    for row in _rows(draft, focus):
-        view = View.of(draft, row)
-        for operator in OPERATORS:
-            yield from operator(view, focus, setting)
-    yield from new_statements(draft, focus, setting)
 
 
 MOST_ROWS = 8

@@ -5,18 +5,30 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from opswright.agents.policy.arn_patterns import Style
+from opswright.tools.iam import actions
 from opswright.tools.iam.actions import ActionDatabase
 from opswright.tools.iam.condition_keys import global_key
 from opswright.tools.iam.document import ConditionTest, Effect, Policy, PrincipalEntry
+from opswright.tools.iam.spec import Spec
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`favoured`: texts that earlier repairs of the organisation established; they break ties and permit nothing."""
+    """`favoured`: texts that earlier repairs of the organisation established; they break ties and permit nothing.
+    `several`: context keys (lower case) that some request of the specification gives several values.
+    """
 
     policy: Policy
     known: ActionDatabase
     favoured: frozenset[str] = field(default_factory=frozenset)
+    several: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def of(cls, policy: Policy, spec: Spec, favoured: frozenset[str] = frozenset()) -> "Setting":
+        """The setting of a policy and its specification. Reads the action database."""
+        contexts = (item.request.context for item in spec.requests)
+        several = frozenset(key for context in contexts for key, values in context.items() if len(values) > 1)
+        return cls(policy, actions.load(), favoured, several)
 
     @cached_property
     def resources(self) -> tuple[str, ...]:
@@ -58,7 +70,7 @@ class Setting:
         """Every condition test of the policy, each once."""
         return tuple(dict.fromkeys(test for statement in self.policy.statements for test in statement.conditions))
 
-    def spelled_key(self, name: str, actions: Iterable[str]) -> str:
+    def spelled_key(self, name: str, names: Iterable[str]) -> str:
         """A condition key as the policy spells it, else as AWS does for one of the actions, else as given."""
         lower = name.lower()
         for test in self.tests:
@@ -67,27 +79,27 @@ class Setting:
         shared = global_key(name)
         if shared is not None:
             return shared.name if not shared.name.endswith("/") else shared.name + name.partition("/")[2]
-        for action in actions:
+        for action in names:
             found = self.known.condition_keys(action).get(lower)
             if found is not None:
                 return found.name
         return name
 
-    def key_type(self, name: str, actions: Iterable[str]) -> tuple[str, bool]:
+    def key_type(self, name: str, names: Iterable[str]) -> tuple[str, bool]:
         """A key's type in AWS's words, and whether it has several values."""
         lower = name.lower()
         shared = global_key(name)
         if shared is not None:
             return shared.type, shared.multivalued
-        for action in actions:
+        for action in names:
             found = self.known.condition_keys(action).get(lower)
             if found is not None:
                 return found.type, found.multivalued
         return "String", False
 
-    def templates(self, actions: Iterable[str]) -> list[str]:
+    def templates(self, names: Iterable[str]) -> list[str]:
         """ARN globs of the resource types that some of the actions take."""
-        return list(dict.fromkeys(glob for action in actions for glob in self.known.resource_types(action)))
+        return list(dict.fromkeys(glob for action in names for glob in self.known.resource_types(action)))
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:

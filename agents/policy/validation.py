@@ -11,13 +11,12 @@ from opswright.agents.policy.proofs import Judgement, counterexamples, judge, re
 from opswright.agents.policy.setting import Setting
 from opswright.agents.ports import Performer, accepted, rejected, undecided
 from opswright.nouns import Action, History, Json, Observation, Outcome, Permit, Proposal, Task, Tier, Verdict
-from opswright.tools.iam import actions
 from opswright.tools.iam.document import Policy
 
 
 def proof(work: Work, candidate: Policy) -> dict[str, Json]:
     """Everything that can be shown of a candidate, as JSON: what a trial observes and a replay recomputes."""
-    setting = Setting(work.policy, actions.load())
+    setting = Setting.of(work.policy, work.spec)
     found = judge(setting, work.spec, candidate, work.generalise)
     changed = changes(work.policy, candidate)
     grows = work.generalise and found.widened and found.outcome is Outcome.ACCEPTED
