@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal as OneOf
 from typing import NamedTuple
 
-from opswright.tools.iam import values
+from opswright.tools.iam import values, variables
 from opswright.tools.iam.compare import sets
 from opswright.tools.iam.compare.sets import Family, StringSet
 from opswright.tools.iam.document import ConditionTest, Statement
@@ -172,10 +172,29 @@ def _members(test: ConditionTest, with_variables: bool) -> StringSet:
         return sets.measured(operator.positive, family, entries)
     if operator.family == "bool":
         return sets.texts("fold", tuple(text for text in entries if values.boolean(text) is not None), False)
-    if operator.family == "arn":
-        return sets.texts("arn", entries, with_variables)
-    readings: dict[str, sets.Reading] = {"StringEquals": "exact", "StringEqualsIgnoreCase": "fold"}
-    return sets.texts(readings.get(operator.positive, "glob"), entries, with_variables)
+    reading: sets.Reading = "arn" if operator.family == "arn" else _READINGS.get(operator.positive, "glob")
+    if with_variables and test.quantifier is None:
+        about_itself = [_about_itself(text, reading, test.key.lower()) for text in entries]
+        if "always" in about_itself:
+            return sets.texts("glob", ("*",), False)
+        entries = tuple(text for text, kind in zip(entries, about_itself, strict=True) if kind != "never")
+    return sets.texts(reading, entries, with_variables)
+
+
+_READINGS: dict[str, sets.Reading] = {"StringEquals": "exact", "StringEqualsIgnoreCase": "fold"}
+
+
+def _about_itself(text: str, reading: sets.Reading, key: str) -> OneOf["always", "never", "open"]:
+    """Whether a value meets a pattern that holds the value itself: never where the rest takes any room."""
+    parts = variables.pieces(text)
+    own = sum(isinstance(part, variables.Variable) and part.key == key for part in parts)
+    if not own:
+        return "open"
+    wild = reading in ("glob", "arn")
+    others = [part for part in parts if not isinstance(part, variables.Variable)]
+    if any((part.text.strip("*") if wild and isinstance(part, variables.Literal) else part.text) for part in others):
+        return "never"
+    return "always" if own == 1 and len(others) + 1 == len(parts) and reading != "arn" else "open"
 
 
 def within(pattern: Pattern) -> tuple[Literal, ...]:
@@ -191,8 +210,8 @@ def within(pattern: Pattern) -> tuple[Literal, ...]:
 
 
 def has_value(key: str) -> Literal:
-    """The key has some value."""
-    return literal(KEY + key, "has", sets.texts("glob", ("*",), False))
+    """The key has some value that is not empty."""
+    return literal(KEY + key, "has", sets.texts("glob", ("?*",), False))
 
 
 def has_other(key: str, text: str) -> Literal:

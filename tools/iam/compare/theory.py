@@ -7,12 +7,13 @@ coupled groups are left to `tied`.
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from opswright.tools.iam.compare import marked, measures, strings, tied
+from opswright.tools.iam.compare import marked, measures, patterns, strings, tied
 from opswright.tools.iam.compare.answers import FAILS, Answer, Meter
 from opswright.tools.iam.compare.literals import KEY, Literal
 from opswright.tools.iam.compare.patterns import Pattern
 from opswright.tools.iam.compare.sets import Measured, Some, Union, Values
 
+_NOT_EMPTY = (patterns.glob("?*"),)
 Literals = frozenset[Literal]
 Asked = list[tuple[Literal, bool]]  # literals with what they ask of one value: in their set, or outside it
 
@@ -148,7 +149,7 @@ class Theory:
             if not any(one.unknowns for one in union):
                 continue
             others = (*positives[:at], *positives[at + 1 :])
-            spine = (marked.spine(union, contents), *map(marked.relaxed, others))
+            spine = (marked.spine(union, contents), *map(marked.relaxed, others), _NOT_EMPTY)
             found = self._find(spine, negatives, True)
             if found.text is None and found.complete:
                 return FAILS

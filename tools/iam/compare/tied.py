@@ -78,8 +78,8 @@ def _case(theory: "Theory", literals: list[Literal], own: dict[str, list[Literal
     if not unchosen:
         return _settle(theory, rest, own, chosen)
     contents = {key: _contents(own[key]) for key in unchosen}
-    weak = [one for one in literals if not (one.dimension.startswith(KEY) and _is_fixed(one.dimension, chosen))]
-    weakened = theory.dimensions(weak, chosen, contents)
+    weak = [one for one in literals if not _is_fixed(one.dimension, chosen)] + [has_value(key) for key in unchosen]
+    weakened = theory.dimensions(sorted(weak, key=lambda one: one.order), chosen, contents)
     if weakened.outcome == "fails":
         return FAILS
     order = sorted(unchosen, key=lambda key: (any(one.keys for one in own[key]), key))
@@ -93,7 +93,7 @@ def _case(theory: "Theory", literals: list[Literal], own: dict[str, list[Literal
 
 def _is_fixed(dimension: str, chosen: dict[str, Value]) -> bool:
     key = dimension.removeprefix(KEY)
-    return key in chosen and not isinstance(chosen[key], Some)
+    return dimension.startswith(KEY) and key in chosen and not isinstance(chosen[key], Some)
 
 
 def _agrees(one: Literal, value: str | None, chosen: dict[str, Value]) -> bool:
@@ -143,7 +143,7 @@ def _attempts(
         return
     key, rest = order[0], order[1:]
     tried = dict.fromkeys([*wording.examples(key, _contents(own[key])), *(text for name, text in hints if name == key)])
-    solved = theory.dimension(KEY + key, own[key], chosen).model.get(KEY + key) if own[key] else None
+    solved = theory.dimension(KEY + key, [*own[key], has_value(key)], chosen).model.get(KEY + key)
     tried.update(dict.fromkeys(solved or ()))
     for text in tried:
         given = {**chosen, key: text}
