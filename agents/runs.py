@@ -128,7 +128,7 @@ def _run(run: _Run) -> RunResult:
 def _attempt(run: _Run, attempt: int) -> RunResult:
     wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors)
     supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
-    with run.doors.checkpoints(run.settings) as saver:
+    with run.doors.checkpoints(run.settings) as saver, contextlib.closing(wiring.workshop):
         graph = build_supervisor(supervisor, saver)
         waiting = _drive(run, wiring, graph, saver, attempt)
     result = run.stands(attempt, wiring.ledger.spent, waiting)
