@@ -46,7 +46,8 @@ def arn_glob(template: str) -> str:
 @lru_cache(maxsize=4096)
 def fill(template: str) -> str:
     """An ARN template with an example for every placeholder, in the documentation's account and a common region."""
-    return _PLACEHOLDER.sub(lambda match: _example(match.group(1) or match.group(2)), template)
+    filled = _PLACEHOLDER.sub(lambda match: _example(match.group(1) or match.group(2)), template)
+    return filled.replace("*", "example")  # a few templates hold a bare star
 
 
 def _example(placeholder: str) -> str:

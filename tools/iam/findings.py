@@ -13,8 +13,8 @@ from opswright.tools.iam.condition_keys import ConditionKey, global_key
 from opswright.tools.iam.coverage import idle_because_of
 from opswright.tools.iam.document import ConditionTest, Effect, Entry, Policy, PrincipalEntry, Span, Statement
 from opswright.tools.iam.operators import OPERATORS
-from opswright.tools.iam.realism import can_act_on, suggestion
-from opswright.tools.iam.variables import Variable, has_variables, pieces
+from opswright.tools.iam.realism import any_value, can_act_on, suggestion
+from opswright.tools.iam.variables import Piece, Variable, pieces
 
 _AWS_PRINCIPAL = re.compile(
     r"\*|[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|user/[^*?]+|role/[^*?]+)"
@@ -72,7 +72,7 @@ def _action_findings(statement: Statement, database: ActionDatabase) -> Iterator
 def _resource_findings(statement: Statement, database: ActionDatabase) -> Iterator[Finding]:
     entries = statement.resources or ()
     for entry in entries:
-        if arns.split(entry.text) is None and entry.text != "*":
+        if arns.split(any_value(entry.text)) is None and entry.text != "*":
             yield _error("resource-not-arn", statement, f"{entry.text!r} is no ARN and not *; AWS refuses it", entry)
     if not entries or statement.not_resource or statement.not_action:
         return
@@ -119,7 +119,7 @@ def _condition_findings(statement: Statement, database: ActionDatabase) -> Itera
         key = _known_key(test.key, statement, database)
         if operator.family == "arn":
             for entry in test.values:
-                if arns.split(entry.text) is None:
+                if arns.split(any_value(entry.text)) is None:
                     text = f"{entry.text!r} has fewer than the six parts of an ARN and matches nothing"
                     yield _error("short-arn", statement, text, entry)
         if key is not None and operator.family != "null" and key.multivalued != (test.quantifier is not None):
@@ -166,7 +166,7 @@ def _variable_findings(policy: Policy, statement: Statement) -> Iterator[Finding
             text = f"{entry.text!r} holds a variable that is not closed, or has no name"
             yield _error("variable", statement, text, entry)
     for entry in statement.resources or ():
-        if policy.variables and has_variables(":".join(entry.text.split(":", 5)[:5])) and entry.text[:4] == "arn:":
+        if policy.variables and _early(entry.text):
             text = f"{entry.text!r} has a variable before the fifth colon, where AWS allows none"
             yield _warning("variable", statement, text, entry)
     others: tuple[Entry | PrincipalEntry, ...] = (*statement.actions, *(statement.principals or ()))
@@ -180,6 +180,17 @@ def _malformed(text: str) -> bool:
     parts = pieces(text)
     unclosed = any("${" in part.text for part in parts if not isinstance(part, Variable))
     return unclosed or any(isinstance(part, Variable) and (not part.key or " " in part.key) for part in parts)
+
+
+def _early(text: str) -> bool:
+    """Whether an ARN has a variable before its fifth colon."""
+    parts = pieces(text)
+    first = next((at for at, part in enumerate(parts) if isinstance(part, Variable)), None)
+    return first is not None and text.startswith("arn:") and _text(parts[:first]).count(":") < 5
+
+
+def _text(parts: tuple[Piece, ...]) -> str:
+    return "".join(part.text for part in parts if not isinstance(part, Variable))
 
 
 def _idle_findings(policy: Policy, statement: Statement, database: ActionDatabase) -> Iterator[Finding]:

@@ -167,6 +167,7 @@ class _Reader:
             node.end = at + 1
             return node
         while True:
+            self.still_open(at, "]", "array", pos)
             item = self.value(at, depth + 1)
             node.items.append(item)
             node.value.append(item.value)
@@ -185,6 +186,7 @@ class _Reader:
             node.end = at + 1
             return node
         while True:
+            self.still_open(at, "}", "object", pos)
             at = self.skip(self.member(node, at, depth))
             if self.closes(at, "}", "object", pos):
                 node.end = at + 1
@@ -217,6 +219,10 @@ class _Reader:
             return True
         if mark == ",":
             return False
-        if not mark:
-            self.fail(f"this {what} is never closed; add a {bracket}", opened)
+        self.still_open(at, bracket, what, opened)
         self.fail(f"expected , or {bracket}, found {_shown(self.text, at)}", at)
+
+    def still_open(self, at: int, bracket: str, what: str, opened: int) -> None:
+        """Fails where the text ends inside an array or object."""
+        if at >= len(self.text):
+            self.fail(f"this {what} is never closed; add a {bracket}", opened)

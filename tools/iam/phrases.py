@@ -35,7 +35,7 @@ def listed(texts: list[str], joint: str = "or") -> str:
     """`a, b or c`; a long list is cut and counted."""
     if len(texts) > _SHOWN + 1:
         texts = [*texts[:_SHOWN], f"{len(texts) - _SHOWN} more"]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {joint} {texts[-1]}"
+    return f"{', '.join(texts[:-1])} {joint} {texts[-1]}" if len(texts) > 1 else "".join(texts)
 
 
 def who(statement: Statement) -> str:

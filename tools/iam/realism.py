@@ -1,6 +1,6 @@
 """Can an action act on a resource: the resource types of the action database against patterns of a policy."""
 
-from opswright.tools.iam import globs
+from opswright.tools.iam import arns, globs
 from opswright.tools.iam.actions import ActionDatabase, ResourceType
 from opswright.tools.iam.variables import Literal, pieces
 
@@ -23,7 +23,14 @@ def _fits(kind: ResourceType, pattern: str) -> bool:
     # A bucket's name holds no slash, so a pattern for objects never meets a bucket.
     if kind.arn == _BUCKET and "/" in pattern:
         return False
-    return globs.overlap(kind.glob, pattern)
+    if not globs.overlap(kind.glob, pattern):
+        return False
+    # As whole texts `arn:*:s3:*:*:x` and `arn:aws:s3:::y/*` do meet, in a text no ARN is. So the components decide,
+    # unless the pattern has a star before its last one, which may stand for several.
+    theirs, ours = arns.split(kind.glob), arns.split(pattern)
+    if theirs is None or ours is None or "*" in "".join(ours[:-1]):
+        return True
+    return all(globs.overlap(one, other) for one, other in zip(theirs, ours, strict=True))
 
 
 def any_value(resource: str) -> str:

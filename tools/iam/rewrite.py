@@ -54,7 +54,7 @@ def _style(source: str, root: Node) -> _Style:
     return _Style(
         indent,
         newline,
-        comma=", " if comma is None else "," + comma.group(1),
+        comma="," + (comma.group(1) if comma else colon.group(1) if colon else " "),
         colon=": " if colon is None else ":" + colon.group(1),
         ascii=source.isascii() and "\\u" in source,
     )

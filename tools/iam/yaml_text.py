@@ -30,8 +30,9 @@ def read_yaml(text: str, name: str) -> JsonText:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reader.fail(f"broken YAML: {error.problem or error.context}", mark.index if mark else 0)
-    except yaml.reader.ReaderError as error:
-        reader.fail(f"YAML cannot hold the character {error.character!r}", int(error.position))
+    except yaml.reader.ReaderError:
+        odd = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        reader.fail("YAML cannot hold this control character; remove it", odd.start() if odd else 0)
     if root is None:
         reader.fail("is empty; expected requests, never or always", 0)
     return JsonText(name, text, reader.node(root), Lines(text))
