@@ -3,6 +3,7 @@
 A receipt that is read is untrusted data: nothing in it is executed, and nothing is written because of it.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -133,5 +134,6 @@ def _write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StoreFailed(f"{path}: {error.strerror}; the receipt was not written") from error
