@@ -118,7 +118,7 @@ def _broader(service: str, name: str, names: Sequence[str], alive: bool) -> list
 def written(wanted: Sequence[str], wild_style: bool) -> list[Guess]:
     """New entries for the wanted actions: literally, by wildcards at word ends, by whole services."""
     groups = by_service(wanted)
-    extra = 0.8 * (len(wanted) - 1)
+    extra = 0.6 * (len(wanted) - 1)
     shift = 0.9 if wild_style else 0.0
     found = [Guess(tuple(wanted), 3.0 + extra + 0.5 * shift, "action-dropped")]
     by_verb: list[str] = []
@@ -132,7 +132,7 @@ def written(wanted: Sequence[str], wild_style: bool) -> list[Guess]:
     if tuple(by_verb) != tuple(wanted):
         cost = 3.4 + 0.8 * (len(by_verb) - 1) + (0.9 if single else 0.0) - shift
         found.append(Guess(tuple(by_verb), cost, "action-dropped"))
-    cost = 3.7 + 0.8 * (len(whole) - 1) + (1.2 if single else 0.0) - shift
+    cost = 4.2 + 0.8 * (len(whole) - 1) + (0.9 if single else 0.0) - shift
     found.append(Guess(tuple(whole), cost, "action-dropped"))
     for service, names in groups.items():
         shared = common_words(names)

@@ -58,20 +58,16 @@ def mended(entry: str, wanted: Sequence[str], style: Style) -> list[Guess]:
 
 
 def _endings(entry: str, wanted: Sequence[str]) -> list[Guess]:
-    found = []
-    bare = entry.rstrip("/")
-    if not entry.endswith("*") and all(text.startswith(f"{bare}/") for text in wanted):
-        found.append(Guess((f"{bare}/*",), 1.6, "resource-slash"))
-    if not entry.endswith("*") and all(text.startswith(entry) for text in wanted):
-        found.append(Guess((f"{entry}*",), 2.4, "resource-slash"))
-    if entry.endswith("*") and not entry.endswith("/*"):
-        shorter = entry[:-1]
-        found += [Guess((f"{shorter}/*",), 2.4, "resource-slash")] if _all_match(f"{shorter}/*", wanted) else []
-    if entry.endswith("/*") and all(text == entry[:-2] for text in wanted):
-        found.append(Guess((entry[:-2],), 2.0, "resource-slash"))
-    if entry.endswith("/*") and _all_match(f"{entry[:-2]}*", wanted):
-        found.append(Guess((f"{entry[:-2]}*",), 2.6, "resource-slash"))
-    return found
+    """`/*` forgotten, or one too many."""
+    bare = entry.rstrip("/*")
+    tries = []
+    if not entry.endswith("*"):
+        tries += [(f"{bare}/*", 1.6), (f"{entry}*", 2.4), (f"{bare}:*", 2.4)]
+    elif entry.endswith("/*"):
+        tries += [(bare, 1.8), (f"{bare}*", 2.6)]
+    else:
+        tries += [(f"{entry[:-1]}/*", 2.4), (entry[:-1], 2.4)]
+    return [Guess((text,), cost, "resource-slash") for text, cost in tries if text and _all_match(text, wanted)]
 
 
 def _all_match(pattern: str, texts: Sequence[str]) -> bool:

@@ -129,7 +129,7 @@ def _with_missing(
                 changed = _with(test, [*texts[:at], *made, *texts[at + 1 :]])
                 if evidence.readable(changed) and not keep & evidence.test_mask(test) & ~evidence.test_mask(changed):
                     near = alike(text, made[0]) is not None
-                    yield TestGuess("condition-value", 1.7 if near else 2.7, changed)
+                    yield TestGuess("condition-value", 1.7 if near else 2.7 if len(texts) == 1 else 3.3, changed)
 
 
 def _without(test: ConditionTest, texts: list[str], focused: list[str]) -> Iterator[TestGuess]:

@@ -34,6 +34,6 @@ def distance(one: str, other: str, limit: int = 4) -> int:
 
 def alike(one: str, other: str) -> int | None:
     """How many slips lie between two words that are likely meant to be the same; None when they are not."""
-    limit = max(1, min(3, max(len(one), len(other)) // 4))
+    limit = 1 if max(len(one), len(other)) < 8 else 2
     found = distance(one.lower(), other.lower(), limit)
     return found if found <= limit else None

@@ -21,6 +21,7 @@ from opswright.tools.iam import globs
 
 PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
 FAVOUR = 0.2  # what an organisation's established name is worth against an otherwise equal edit
+ONCE = frozenset({"element-inverted", "effect-flipped", "condition-negated"})  # done twice they lead back
 UNFINISHED = 0.7  # an edit that only brings the focus nearer
 
 
@@ -28,8 +29,8 @@ UNFINISHED = 0.7  # an edit that only brings the focus nearer
 class Limits:
     """How far a search goes. `margin`: solutions this much dearer than the best are still of interest."""
 
-    expansions: int = 48
-    width: int = 24
+    expansions: int = 300
+    width: int = 40
     solutions: int = 12
     margin: float = 2.0
     edits: int = 7
@@ -87,7 +88,10 @@ class _Search:
         """The edits worth trying on a draft, best first."""
         focus = _focus(draft)
         scored: list[tuple[float, Edit]] = []
+        done = {(one.kind, one.slot) for one in draft.edits if one.kind in ONCE}
         for edit in self._edits(draft, focus):
+            if (edit.kind, edit.slot) in done:
+                continue
             if self._price is not None:
                 cost = self._price(draft, edit)
                 if cost is None:

@@ -7,6 +7,7 @@ from opswright.agents.policy.condition_patterns import learned, rekeyed, revalue
 from opswright.agents.policy.draft import Edit, View
 from opswright.agents.policy.setting import Setting
 from opswright.tools.iam.document import ConditionTest
+from opswright.tools.iam.operators import OPERATORS
 
 
 def conditions(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
@@ -81,7 +82,16 @@ def _made(view: View, kind: str, cost: float, tests: tuple[ConditionTest, ...]) 
     said = [f"-{show(test)}" for test in old if test not in tests]
     said += [f"+{show(test)}" for test in tests if test not in old]
     merged = _merged(tests)
-    return view.edit(kind, cost, f"Condition {' '.join(said)}", replace(view.statement, conditions=merged))
+    odd = sum(_oddity(test, view.row.allow) for test in tests if test not in old)
+    return view.edit(kind, cost + odd, f"Condition {' '.join(said)}", replace(view.statement, conditions=merged))
+
+
+def _oddity(test: ConditionTest, allow: bool) -> float:
+    """How unlikely it is that somebody means the test, whatever it mends."""
+    own = f"${{{test.key.lower()}}}"
+    compared_with_itself = any(entry.text.lower() == own for entry in test.values)
+    unlike = OPERATORS[test.operator].negated and allow
+    return 3.0 * compared_with_itself + 0.7 * unlike
 
 
 def _merged(tests: tuple[ConditionTest, ...]) -> tuple[ConditionTest, ...]:

@@ -13,7 +13,10 @@ from opswright.tools.iam import arns, globs
 from opswright.tools.iam.document import Entry, Statement
 
 MOST_MENDED = 6
-BESIDE = 1.0  # an entry added beside the one it resembles is less likely than one mended in place
+# An entry may be missing beside the one it resembles, or be that one, mended. In a list the former is the likelier, unless
+# the entry looks misspelled.
+BESIDE, BESIDE_IN_LIST = 1.0, 2.6
+NOT_A_SLIP = 2.4  # what a mended entry costs at least where it was no mere slip of the pen
 
 
 @dataclass(frozen=True)
@@ -157,11 +160,12 @@ def _mend(
     for cost, at, guess in ranked[:MOST_MENDED]:
         rest = _union(masks, at)
         lost = keep & masks[at] & ~rest & ~dimension.mask(guess.texts[0])
+        real = len(texts) > 1 and cost >= NOT_A_SLIP - 0.2 and guess.kind == "resource-segment"
         if not lost:
-            cost_here = cost - (0.5 if texts.count(texts[at]) > 1 else 0.0)
+            cost_here = cost - (0.5 if texts.count(texts[at]) > 1 else 0.0) + (1.2 if real else 0.0)
             yield _made(dimension, view, guess.kind, cost_here, [*texts[:at], *guess.texts, *texts[at + 1 :]])
-        if masks[at] & ~rest & ~dimension.mask(guess.texts[0]) or guess.kind == "resource-slash":
-            yield _made(dimension, view, guess.kind, cost + BESIDE, [*texts, *guess.texts])
+        beside = max(BESIDE_IN_LIST, cost) if real else cost + BESIDE
+        yield _made(dimension, view, f"{dimension.name[:-1]}-dropped", beside, [*texts, *guess.texts])
 
 
 def _uncover(dimension: Dimension, view: View, focus: int, drop: int, keep: int, need: int) -> Iterator[Edit]:
