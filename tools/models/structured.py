@@ -18,7 +18,8 @@ Mode = Literal["schema", "tool", "prompt"]
 MODES: tuple[Mode, ...] = ("schema", "tool", "prompt")  # best first; each is the fall back of the one before
 REPAIRS = 2
 ANSWER_TOOL = "answer"
-LONGEST_ERROR = 1500
+LONGEST_ERROR = 1500  # characters
+LONGEST_ECHO = 12_000
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 
@@ -27,9 +28,9 @@ Validator = Callable[[Shape], None]  # raises ModelRetry with what the model sho
 
 
 def schema_of(shape: type[Any]) -> dict[str, Json]:
-    """The JSON schema of a shape, closed: no field beyond those it names."""
+    """The JSON schema of a shape, closed (no field beyond those it names) and without pydantic's titles."""
     schema: dict[str, Json] = shape.model_json_schema()
-    _close(schema)
+    _tidy(schema)
     return schema
 
 
@@ -106,6 +107,8 @@ def read_object(text: str) -> dict[str, Json]:
 def repair(answer: Answer, problem: str) -> list[Mapping[str, Json]]:
     """The two messages that let the model mend its answer."""
     said = answer.text or "".join(call.arguments for call in answer.calls) or "(nothing)"
+    if len(said) > LONGEST_ECHO:  # what a model says must not decide how dear the next question is
+        said = f"{said[:LONGEST_ECHO]} ... ({len(said) - LONGEST_ECHO} more characters)"
     what = fenced("problem", problem[:LONGEST_ERROR])
     told = f"That answer does not hold:\n{what}\nGive the whole corrected JSON object, nothing else."
     return [{"role": "assistant", "content": said}, {"role": "user", "content": told}]
@@ -133,12 +136,12 @@ def _parts(schema: Json) -> Iterator[Json]:
     )
 
 
-def _close(schema: Json) -> None:
-    """Closes every object with named fields, in place."""
+def _tidy(schema: Json) -> None:
+    schema.pop("title", None)
     if "properties" in schema:
         schema.setdefault("additionalProperties", False)
     for part in _parts(schema):
-        _close(part)
+        _tidy(part)
 
 
 def _strict(schema: Json) -> bool:

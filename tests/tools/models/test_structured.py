@@ -56,6 +56,13 @@ def test_the_repair_loop_shows_the_problem_and_the_answer(bench: Build) -> None:
     assert it.server.requests[1]["messages"][-2]["content"] == '{"name": "apple"}'
 
 
+def test_a_huge_wrong_answer_is_not_sent_back_whole(bench: Build) -> None:
+    it = bench()
+    it.server.script(completion('{"name": "' + "x" * 50_000), completion(GOOD))
+    it.ask()
+    assert 12_000 < len(it.server.requests[1]["messages"][2]["content"]) < 12_100
+
+
 def test_the_validator_always_decides(bench: Build) -> None:
     def even(fruit: Fruit) -> None:
         if fruit.count % 2:
