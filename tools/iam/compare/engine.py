@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Literal as OneOf
 
 from opswright.tools.iam import actions
+from opswright.tools.iam.compare import fallback as cvc5_fallback
 from opswright.tools.iam.compare.answers import Meter, OutOfBudget
 from opswright.tools.iam.compare.literals import Literal, single_keys
 from opswright.tools.iam.compare.plan import Part, Plan, ready
-from opswright.tools.iam.compare.search import Clause, Search
+from opswright.tools.iam.compare.search import Clause, Result, Search
 from opswright.tools.iam.compare.theory import Theory
-from opswright.tools.iam.compare.universe import Mask, Universe, split
+from opswright.tools.iam.compare.universe import Universe, split
 from opswright.tools.iam.compare.witness import Draft, Witnesses
 from opswright.tools.iam.document import Policy, Request
 from opswright.tools.iam.evaluator import decide
@@ -149,7 +150,9 @@ class _Question:
             clauses = tuple(clause for clause, _ in part.clauses if clause in labels)
             result = Search(theory, meter, part.fixed, clauses).run()
             if result.reason:
-                self._undecided(part, clauses, mask, result.reason)
+                result = self._fall_back(part, clauses, result)
+            if result.reason:
+                self._reasons.append(result.reason)
             elif result.model is None:
                 failed.append(frozenset(result.clauses))
             else:
@@ -172,18 +175,28 @@ class _Question:
             return None
         return self._witnesses.realistic(draft, self._universe, part.fixed, solve)
 
-    def _undecided(self, part: Part, clauses: tuple[Clause, ...], mask: Mask, reason: str) -> None:
-        self._reasons.append(reason)
+    def _fall_back(self, part: Part, clauses: tuple[Clause, ...], result: Result) -> Result:
+        """Asks cvc5 where it is allowed."""
+        if not self._fallback:
+            return result
+        left_ms = int((self._started + self._limits.seconds - time.perf_counter()) * 1000)
+        found = cvc5_fallback.solve(
+            part.fixed, clauses, self._single, max(min(left_ms, self._limits.fallback_ms), 1), result.reason
+        )
+        if not found.reason:
+            self._engine = "cvc5"
+        return found
 
     def _explain(self, request: Request) -> str:
         said = []
         if self._new is not None:
             allowing = decide(self._new, request).statements
-            said.append(f"allowed by statement {_numbers(allowing)}")
-        for old in self._olds:
+            said.append(f"allowed by statement {_numbers(allowing)}{' of NEW' if self._olds else ''}")
+        for number, old in enumerate(self._olds, 1):
             refused = decide(old, request)
             by = f"denied by statement {_numbers(refused.statements)}" if refused.statements else "not allowed"
-            said.append(f"{by} {'in OLD' if self._new is not None else ''}".strip())
+            where = "" if self._new is None else " of OLD" if refused.statements else " in OLD"
+            said.append(f"{by}{where}{f' {number}' if where and len(self._olds) > 1 else ''}")
         if not actions.load().knows(request.action):
             said.append("AWS lists no such action")
         return "; ".join(said)
