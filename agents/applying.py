@@ -6,16 +6,15 @@ by the specialist, never taken from the file. They go through the same gate and 
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from opswright.agents.gates import authorise
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Specialist
-from opswright.agents.receipts import Receipt, Verification
+from opswright.agents.receipts import Receipt, Verification, adopting
 from opswright.errors import ApprovalNeeded, ApprovalRefused, InputError, ReceiptError, ToolFailed
-from opswright.nouns import Action, Json, Outcome, Permit, Risk, Task, Verdict
+from opswright.nouns import Action, Json, Outcome, Permit, Risk, Verdict
 
-APPLY = "apply"  # the task's input that asks a specialist for the adoption of what was only shown
 STAGE = "adoption"
 
 
@@ -33,18 +32,13 @@ class Applied:
         return not self.results
 
 
-def adopting(task: Task) -> Task:
-    """The same task, asking for its adoption."""
-    return replace(task, inputs={**task.inputs, APPLY: True})
-
-
 def planned(verification: Verification, specialist: Specialist) -> tuple[Action, ...]:
     """The actions that adopt a receipt's result, made by the specialist; their previews are what a person reads.
 
     Raises ReceiptError when the receipt does not hold, has nothing to adopt, or names other actions; InputError when
     the world is not any more what the task was about.
     """
-    _check_holds(verification)
+    _check_holds(verification, specialist)
     receipt = verification.receipt
     actions = _actions(receipt, specialist)
     stated = {action.hash for action in receipt.content.adoption}
@@ -56,10 +50,14 @@ def planned(verification: Verification, specialist: Specialist) -> tuple[Action,
     return actions
 
 
-def _check_holds(verification: Verification) -> None:
+def _check_holds(verification: Verification, specialist: Specialist) -> None:
     if verification.replay is None or verification.outcome is not Outcome.ACCEPTED:
         reason = "it was not replayed" if verification.replay is None else verification.replay.reason
         raise ReceiptError(f"does not hold, so it is not applied: {reason}", str(verification.receipt.path))
+    made_by = verification.receipt.content.version
+    if made_by != specialist.version:  # then the replay could not compare the result with its trials
+        reason = f"was made by version {made_by} of its validator, this is {specialist.version}; do the task again"
+        raise ReceiptError(reason, str(verification.receipt.path))
 
 
 def _actions(receipt: Receipt, specialist: Specialist) -> tuple[Action, ...]:
@@ -93,7 +91,7 @@ def apply_receipt(
     Raises ReceiptError, ApprovalNeeded, ApprovalRefused, ToolFailed (all undone), InputError.
     """
     receipt = verification.receipt
-    _check_holds(verification)
+    _check_holds(verification, specialist)
     there = _there_already(receipt, specialist)
     if there is not None:
         return Applied(receipt, (), (), there)

@@ -8,26 +8,29 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from opswright.agents.ports import Specialist
 from opswright.agents.receipt_form import Receipt, ReceiptContent, parse, spell
+from opswright.agents.replaying import guarded, replay
 from opswright.agents.signing import SigningKey
 from opswright.errors import ReceiptError, StoreFailed
-from opswright.nouns import Outcome, Verdict
+from opswright.nouns import Outcome, Task, Verdict
 
 __all__ = [
     "Receipt",
     "ReceiptContent",
     "Verification",
+    "adopting",
     "read_receipt",
     "verify_receipt",
     "write_receipt",
 ]
 
 LARGEST_BYTES = 64 * 1024 * 1024
+APPLY = "apply"  # the task's input that asks a specialist for the adoption of what was only shown
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,21 @@ def verify_receipt(
         notes.append(f"validated by version {content.version}, replayed by {ports.version}")
     if not receipt.signed_by:
         notes.append("not signed: whoever wrote it could have written another")
-    replay = ports.replayer.replay(content.task, content.result, content.evidence)
-    seen = None
-    if live and content.adopted:
-        seen = ports.adopter.verify(content.task, content.proposal)
-    elif live:
-        seen = Verdict(Outcome.UNDECIDED, "the result was not adopted, so there is nothing to compare in the world")
-    return Verification(receipt, tuple(notes), replay, seen)
+    seen = _look(ports, content) if live else None
+    return Verification(receipt, tuple(notes), replay(ports, content), seen)
+
+
+def adopting(task: Task) -> Task:
+    """The same task, asking for the adoption of what it may only have shown."""
+    return replace(task, inputs={**task.inputs, APPLY: True})
+
+
+def _look(ports: Specialist, content: ReceiptContent) -> Verdict:
+    """Is the world as the receipt says? What was only shown may have been applied later, or may not."""
+    if content.adopted:
+        return guarded(lambda: ports.adopter.verify(content.task, content.proposal))
+    seen = guarded(lambda: ports.adopter.verify(adopting(content.task), content.proposal))
+    return seen if seen.accepted else Verdict(Outcome.UNDECIDED, f"it was shown, not adopted: {seen.reason}")
 
 
 def _read(path: Path) -> bytes:

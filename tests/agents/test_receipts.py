@@ -18,10 +18,30 @@ from opswright.agents.receipt_form import parse, spell
 from opswright.agents.receipts import ReceiptContent, read_receipt, verify_receipt, write_receipt
 from opswright.agents.signing import SigningKey, generate_key, load_key
 from opswright.errors import InputError, ReceiptError, StoreFailed
-from opswright.nouns import Action, Json, Outcome, Proposal, Risk, Task, Tier, Usage, Verdict, digest
+from opswright.nouns import (
+    Action,
+    History,
+    Json,
+    Observation,
+    Outcome,
+    Proposal,
+    Risk,
+    Task,
+    Tier,
+    Trial,
+    Usage,
+    Verdict,
+    as_json,
+    digest,
+)
 from tests.processes import fill_up, small_disk
 
 NOW = datetime(2026, 11, 20, 12, 30, 15, 123000, UTC)
+
+
+SUM = Proposal(Tier.SOLVER, {"sum": 3}, "added")
+VERDICT = Verdict(Outcome.ACCEPTED, "it is the sum", {"proof": "1+2"})
+TRIAL = Trial(SUM, accepted("numbers"), Observation(SUM.id, {"values": [1.5, None, True]}, 0.5), VERDICT)
 
 
 def content(**changes: Any) -> ReceiptContent:
@@ -29,10 +49,10 @@ def content(**changes: Any) -> ReceiptContent:
     plain = ReceiptContent(
         run="run1",
         task=Task("t1", "sums", "add", {"numbers": [1, 2], "note": "ü \ud800"}),
-        proposal=Proposal(Tier.SOLVER, {"sum": 3}, "added"),
-        result={"sum": 3, "seconds": 0.1},
-        verdict=Verdict(Outcome.ACCEPTED, "it is the sum", {"proof": "1+2"}),
-        evidence={"trials": [{"n": 1, "values": [1.5, None, True]}]},
+        proposal=SUM,
+        result={"sum": 3, "tier": "solver", "tokens": 1, "cost_usd": 0.25, "seconds": 0.0},
+        verdict=VERDICT,
+        evidence={"trials": [as_json(TRIAL)]},
         version="7",
         usage=Usage(tokens_in=1, cost_usd=0.25, seconds=1e-7),
         tried=(("solver", "accepted"),),
@@ -59,8 +79,8 @@ class Sums:
     def adoption(self, task: Task, proposal: Proposal) -> Sequence[Action]:
         raise AssertionError("verifying adopts nothing")
 
-    def result(self, *given: object) -> Json:
-        raise AssertionError("verifying makes no result")
+    def result(self, task: Task, history: History, verdict: Verdict) -> Json:
+        return {"sum": history[-1].proposal.content["sum"]}
 
     def verify(self, task: Task, proposal: Proposal) -> Verdict:
         self.asked.append("verify")
@@ -241,16 +261,44 @@ def test_verifying_replays_and_looks_at_the_world_when_asked(tmp_path: Path) -> 
     assert (found.outcome, found.replay and found.replay.outcome) == (Outcome.REJECTED, Outcome.ACCEPTED)
 
 
-def test_a_wrong_result_with_a_right_digest_does_not_replay(tmp_path: Path) -> None:
-    forged = content(result={"sum": 4}, proposal=Proposal(Tier.SOLVER, {"sum": 4}))
+def wrong(**changes: Any) -> ReceiptContent:
+    """A receipt that says 1 + 2 = 4 wherever it is not told otherwise."""
+    proposal = Proposal(Tier.SOLVER, {"sum": 4}, "added")
+    trial = replace(TRIAL, proposal=proposal)
+    said = {"result": {**content().result, "sum": 4}, "proposal": proposal, "evidence": {"trials": [as_json(trial)]}}
+    return content(**{**said, **changes})
+
+
+@pytest.mark.parametrize(
+    ("forged", "reason"),
+    [
+        (wrong(), "not the sum"),
+        (wrong(result=content().result), "not what its trials make"),
+        (wrong(evidence=content().evidence), "not the accepted one"),
+        (wrong(proposal=content().proposal), "not the accepted one"),
+        (wrong(proposal=content().proposal, evidence=content().evidence), "not what its trials make"),
+        (content(proposal=replace(SUM, tier=Tier.HIGH)), "not the accepted one"),
+        (content(result={**content().result, "cost_usd": 0.0}), "not what its trials make"),
+        (content(verdict=accepted("because")), "not that of its accepted trial"),
+        (content(evidence={}), "form"),
+        (content(evidence={"trials": []}), "none of the trials"),
+        (content(evidence={"trials": [1]}), "form"),
+        (content(evidence={"trials": [as_json(replace(TRIAL, verdict=rejected("no")))]}), "none of the trials"),
+        (content(task=Task("t1", "sums", "add", {})), "form"),
+        (content(task=Task("t1", "sums", "add", {"numbers": "12"})), "form"),
+    ],
+)
+def test_what_does_not_fit_together_is_rejected(forged: ReceiptContent, reason: str, tmp_path: Path) -> None:
     path = write_receipt(forged, tmp_path / "receipts")
     found = verify_receipt(path, specialist=Sums().ports)
     assert found.outcome is Outcome.REJECTED
+    assert found.replay is not None and reason in found.replay.reason
 
 
-def test_what_was_not_adopted_is_undecided_in_the_world(tmp_path: Path) -> None:
+def test_what_was_only_shown_is_undecided_unless_it_was_applied_since(tmp_path: Path) -> None:
     path = write_receipt(content(adopted=False), tmp_path / "receipts")
-    assert verify_receipt(path, specialist=Sums().ports, live=True).outcome is Outcome.UNDECIDED
+    assert verify_receipt(path, specialist=Sums(world=4).ports, live=True).outcome is Outcome.UNDECIDED
+    assert verify_receipt(path, specialist=Sums(world=3).ports, live=True).outcome is Outcome.ACCEPTED
 
 
 def test_another_version_and_another_specialist_are_said(tmp_path: Path) -> None:
