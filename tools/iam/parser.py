@@ -4,7 +4,6 @@ Follows the IAM User Guide, "Grammar of the IAM JSON policy language". Identity,
 grammar; which one a document is follows from its principals and resources.
 """
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, cast, get_args
@@ -137,7 +136,9 @@ def _check_names(value: dict[str, Json], known: Sequence[str], place: Place, wha
         lower = {other.lower(): other for other in known}
         if name.lower() in lower:
             fail(place.name(name), f"element {name!r} must be written {lower[name.lower()]!r}")
-        near = difflib.get_close_matches(name.lower(), lower, 1, 0.75)
+        from difflib import get_close_matches  # costs 5 ms, and only bad input needs it
+
+        near = get_close_matches(name.lower(), lower, 1, 0.75)
         hint = f"; did you mean {lower[near[0]]!r}?" if near else f"; {what} has {', '.join(known)}"
         fail(place.name(name), f"unknown element {name!r}{hint}")
 
