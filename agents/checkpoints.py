@@ -40,18 +40,20 @@ def in_memory(settings: Settings | None = None) -> "Iterator[BaseCheckpointSaver
 
 
 @contextlib.contextmanager
-def open_checkpoints(settings: Settings) -> "Iterator[BaseCheckpointSaver[str]]":
+def open_checkpoints(
+    settings: Settings, lock_timeout_s: float = LOCK_TIMEOUT_S
+) -> "Iterator[BaseCheckpointSaver[str]]":
     """The configured saver, closed at the end. Raises ConfigError, and StoreFailed for failures in the block too."""
     if settings.checkpoints.backend == "postgres":
         with _postgres(settings.checkpoints.dsn_env) as postgres:
             yield postgres
         return
-    with _sqlite(settings.checkpoints_path) as sqlite:
+    with _sqlite(settings.checkpoints_path, lock_timeout_s) as sqlite:
         yield sqlite
 
 
 @contextlib.contextmanager
-def _sqlite(path: Path) -> "Iterator[BaseCheckpointSaver[str]]":
+def _sqlite(path: Path, lock_timeout_s: float) -> "Iterator[BaseCheckpointSaver[str]]":
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     try:
@@ -60,10 +62,10 @@ def _sqlite(path: Path) -> "Iterator[BaseCheckpointSaver[str]]":
         # closing it would drop the locks that another connection of this process holds.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=lock_timeout_s, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise StoreFailed(f"{path}: the checkpoints cannot be written there ({_short(error)})") from error
-    with contextlib.closing(connection), _plain_sqlite_errors(path):
+    with contextlib.closing(connection), _plain_sqlite_errors(path, lock_timeout_s):
         saver = SqliteSaver(connection, serde=strict_serializer())
         with _alone(path.with_suffix(".lock")):  # two processes that switch to WAL at once: one is told "locked"
             saver.setup()
@@ -79,16 +81,16 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _plain_sqlite_errors(path: Path) -> Iterator[None]:
+def _plain_sqlite_errors(path: Path, lock_timeout_s: float) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreFailed(f"{path}: {_advice(str(error))}") from error
+        raise StoreFailed(f"{path}: {_advice(str(error), lock_timeout_s)}") from error
 
 
-def _advice(message: str) -> str:
+def _advice(message: str, lock_timeout_s: float) -> str:
     if "locked" in message:
-        return f"the checkpoints are locked by another process for more than {LOCK_TIMEOUT_S:g} s; try again later"
+        return f"the checkpoints are locked by another process for more than {lock_timeout_s:g} s; try again later"
     if "full" in message or "disk I/O" in message:
         return f"no room for the checkpoints ({message}); free some disk space and resume"
     if "readonly" in message or "unable to open" in message:

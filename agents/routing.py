@@ -140,7 +140,8 @@ def _parts(request: str, fields: Sequence[Field]) -> list[tuple[str, str, bool]]
         clear = best is not None and points[best] - (points[second] if second else 0.0) >= LEAD
         text = request[start:end].strip()
         if clear and best is not None and (not parts or parts[-1][0] != best):
-            parts.append((best, f"{lead_in} {text}".strip(), bool(_FOLLOWS.search(text))))
+            goal = f"{lead_in} {_CLAUSE.sub('', request[start:end], count=1) if start else text}".strip()
+            parts.append((best, goal, bool(_FOLLOWS.search(text))))
             lead_in = ""
         elif parts:
             parts[-1] = (parts[-1][0], f"{parts[-1][1]} {text}", parts[-1][2])

@@ -66,6 +66,7 @@ class World:
     nursery: Nursery
     folder: Path
     server: Counter
+    postgres: str = ""  # the connection string, where the checkpoints are there
 
     def start(self, kill: str = "") -> int:
         (self.folder / "tried.txt").write_text("before")
@@ -81,7 +82,7 @@ class World:
         return self.nursery.run(do="resume", run=self.run_id, kill=kill, **self._places())
 
     def _places(self) -> dict[str, str]:
-        return {"folder": str(self.folder), "told": str(self.folder / "told.json")}
+        return {"folder": str(self.folder), "told": str(self.folder / "told.json"), "postgres": self.postgres}
 
     @property
     def journal(self) -> Journal:

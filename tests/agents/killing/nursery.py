@@ -21,10 +21,11 @@ from opswright.agents.runs import resume, start
 from opswright.agents.wiring import Choices, Doors
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Json, Task
-from opswright.settings import ApprovalRules, ApprovalSettings, Settings
+from opswright.settings import ApprovalRules, ApprovalSettings, CheckpointSettings, Settings
 from tests.agents.killing.points import VARIABLE, point
 
 HERE = Path(__file__).parent
+DSN = "OPSWRIGHT_TEST_NURSERY_DSN"
 
 
 class DyingJournal(Journal):
@@ -78,10 +79,12 @@ def dying_checkpoints(settings: Settings) -> "Iterator[BaseCheckpointSaver[str]]
         yield DyingSaver(saver)
 
 
-def settings_in(folder: Path) -> Settings:
+def settings_in(folder: Path, postgres: str) -> Settings:
     """Everything in one folder, and every action of the test allowed."""
     allowed = ApprovalRules(reversible="allow", disruptive="allow", irreversible="allow")
+    os.environ[DSN] = postgres
     return Settings(
+        checkpoints=CheckpointSettings(backend="postgres" if postgres else "sqlite", dsn_env=DSN),
         state_dir=folder / "state",
         cache_dir=folder / "cache",
         config_dir=folder / "config",
@@ -91,7 +94,7 @@ def settings_in(folder: Path) -> Settings:
 
 def work(order: dict[str, Any]) -> None:
     """One run in this process."""
-    settings = settings_in(Path(order["folder"]))
+    settings = settings_in(Path(order["folder"]), order["postgres"])
     doors = Doors(
         specialists=[HERE / "specialists"],
         effects=HERE / "effects",
