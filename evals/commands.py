@@ -10,8 +10,9 @@ import click
 from opswright.console import Options, Progress, Reply, Status, common_options
 
 if TYPE_CHECKING:
+    from opswright.evals.policy.models import Models
     from opswright.evals.results import ResultFile
-    from opswright.evals.suites import Part, Summary
+    from opswright.evals.suites import Summary
     from opswright.nouns import Json
 
 SUITES = ("policy",)
@@ -35,6 +36,12 @@ def eval_group() -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Result file (JSON Lines); goes on in it.")
 @click.option("--fresh", is_flag=True, help="Start the result file anew.")
 @click.option("--record", is_flag=True, help="Part models: ask the configured models and record their answers.")
+@click.option(
+    "--recordings",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Part models: where recordings are. [default: the project's]",
+)
 @common_options
 def run(
     options: Options,
@@ -47,6 +54,7 @@ def run(
     out: Path | None,
     fresh: bool,
     record: bool,
+    recordings: Path | None,
 ) -> Reply:
     """Run a SUITE and print its tables.
 
@@ -54,10 +62,14 @@ def run(
     under the state directory, one for each seed and version of the code.
     """
     from opswright.evals.data import data_folder
+    from opswright.evals.policy.suite import parts
     from opswright.evals.runner import run_part
 
     folder = data_folder(data, dict(os.environ), Path.cwd())
-    chosen = _parts(folder, seed, part, record, options)
+    models = _models(folder, seed, record, recordings, options)
+    chosen = [one for one in parts(folder, seed, models) if part in ("all", one.name)]
+    if models in chosen and not options.dry_run:
+        models.prepare(fresh, limit)
     if options.dry_run:
         sizes = {one.name: len(one.cases()[:limit]) for one in chosen}
         return Reply(Status.DONE, {"cases": sizes}, "\n".join(f"{name}: {size} cases" for name, size in sizes.items()))
@@ -100,10 +112,11 @@ def show_case(options: Options, suite: str, number: int, data: Path | None, seed
     return Reply(Status.DONE, result, json.dumps(result, indent=2, ensure_ascii=False))
 
 
-def _parts(folder: Path, seed: int, name: str, record: bool, options: Options) -> "list[Part]":
-    from opswright.evals.policy.suite import parts
+def _models(folder: Path, seed: int, record: bool, recordings: Path | None, options: Options) -> "Models":
+    from opswright.evals.policy.models import TIERS, Models, recordings_folder
 
-    return [part for part in parts(folder, seed) if name in ("all", part.name)]
+    tiers = TIERS if options.tier == "auto" else tuple(dict.fromkeys(("solver", options.tier)))
+    return Models(folder, seed, options.settings, recordings or recordings_folder(), record, tiers)
 
 
 def _result_file(suite: str, seed: int, folder: Path, out: Path | None, fresh: bool, options: Options) -> "ResultFile":
@@ -112,6 +125,8 @@ def _result_file(suite: str, seed: int, folder: Path, out: Path | None, fresh: b
 
     code = code_digest(Path(opswright.__file__).parent)
     header: dict[str, Json] = {"suite": suite, "seed": seed, "code": code, "data": data_digest(folder / suite)}
+    if options.tier != "auto":
+        header["tier"] = options.tier
     path = out or options.settings.state_dir / "evals" / f"{suite}-seed{seed}-{code}.jsonl"
     if fresh:
         path.unlink(missing_ok=True)

@@ -16,11 +16,12 @@ Progress = Callable[[str, int, int], None]  # part, cases done, cases in all
 def run_part(part: Part, results: ResultFile, *, jobs: int, limit: int | None, progress: Progress) -> Summary:
     """Runs what is missing of a part and sums up its rows (those of the first `limit` cases).
 
-    A tool or an environment that fails inside a case is that case's result (`{"error": ...}`), never a missing row.
+    A tool or an environment that fails inside a case is that case's result (`{"error": ...}`), never a missing row; a
+    run that goes on tries it again.
     """
     cases = list(part.cases())[:limit]
     done = results.of(part.name)
-    todo = [case for case in cases if case.id not in done]
+    todo = [case for case in cases if "error" in done.get(case.id, {"error": "not run yet"})]
     finished = len(cases) - len(todo)
     progress(part.name, finished, len(cases))
     with _outcomes(part, todo, jobs) as outcomes:

@@ -1,0 +1,253 @@
+"""The models part: model tiers beside the solver tier on the same cases, from recorded answers or live.
+
+Every case goes through the program's own loop (`agents.runs.start`) once for each tier and once with `auto`, in a
+state directory of its own, with leave to generalise. Answers come from the recording; with `record` they are asked for
+at the configured endpoint and added to it.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from opswright.errors import InputError, RecordingMissing
+from opswright.evals import stats
+from opswright.evals.policy.cases import HeadlineCase, build_case
+from opswright.evals.policy.chosen import choose, digest_of, read_chosen, write_chosen
+from opswright.evals.policy.corpus import Corpora
+from opswright.evals.policy.judging import judge
+from opswright.evals.suites import Case, Goal, Summary, Table
+from opswright.evals.text import count, percent, share
+from opswright.nouns import Budget, Json, Task
+from opswright.settings import Settings
+
+COUNT = 48
+TIERS = ("solver", "low", "mid", "high", "auto")
+CASES, ANSWERS = "cases.json", "models.jsonl"
+RECORD = "opswright eval run policy --part models --record, with OPENAI_BASE_URL or model tiers configured"
+# Far above what a task takes; a model without a price needs a limit on tokens.
+TASK_BUDGET = Budget(usd=5.0, tokens=400_000, seconds=1800.0, trials=12)
+GOAL = "Repair policy.json so that it meets spec.json. Somebody edited it and made mistakes."
+
+
+def recordings_folder() -> Path:
+    """Where the project keeps the recording of this suite."""
+    return Path(__file__).resolve().parents[1] / "recordings" / "policy"
+
+
+@dataclass(frozen=True)
+class Models:
+    """`tiers`: which to run; `settings` are the user's own, of which only the models' part counts."""
+
+    folder: Path
+    seed: int
+    settings: Settings
+    recordings: Path
+    record: bool = False
+    tiers: tuple[str, ...] = TIERS
+    name: str = "models"
+
+    def prepare(self, fresh: bool, limit: int | None) -> None:
+        """With `record`: chooses the cases where none are chosen yet, or anew with `fresh` (the recording goes too)."""
+        if not self.record:
+            return
+        if not self.settings.models.tiers():
+            raise InputError("no model is configured to record; set OPENAI_BASE_URL or [models]", "--record")
+        if fresh:
+            for name in (CASES, ANSWERS):
+                (self.recordings / name).unlink(missing_ok=True)
+        if read_chosen(self.recordings / CASES) is None:
+            from opswright.tools.iam.actions import load
+
+            chosen = choose(self.folder, self.seed, COUNT if limit is None else limit, load())
+            write_chosen(self.recordings / CASES, self.seed, chosen)
+
+    def cases(self) -> Sequence[Case]:
+        """The chosen cases; none where nothing is recorded."""
+        found = read_chosen(self.recordings / CASES)
+        if found is None:
+            return []
+        seed, chosen = found
+        return [
+            Case(f"{one.index:04}", {"seed": seed, "index": one.index, "why": one.why, "digest": one.digest})
+            for one in chosen
+        ]
+
+    def run(self, case: Case) -> Json:
+        """One case through every tier."""
+        from opswright.tools.iam.actions import load
+
+        actions = load()
+        data = case.data
+        built = build_case(data["seed"], data["index"], Corpora(self.folder), actions)
+        if digest_of(built) != data["digest"]:
+            raise RecordingMissing(f"case {case.id} is not what was recorded any more; record it with {RECORD}")
+        rows: dict[str, Json] = {}
+        for tier in self.tiers:
+            rows[tier] = self._through(built, tier)
+            value = rows[tier].pop("value")
+            rows[tier] |= judge(built, built.faulty if value is None else value, actions, self.seed)
+        kinds = [fault.kind for fault in built.faults]
+        return {"why": data["why"], "document": built.document.id, "faults": kinds, "rows": rows}
+
+    def _through(self, case: HeadlineCase, tier: str) -> dict[str, Json]:
+        """The loop at one tier. Raises RecordingMissing."""
+        from opswright.agents.checkpoints import in_memory
+        from opswright.agents.runs import start
+        from opswright.agents.wiring import Choices, Doors
+
+        with tempfile.TemporaryDirectory(prefix="opswright-eval-") as state:
+            settings = self._settings(Path(state))
+            choices = Choices(tier=tier, budget=TASK_BUDGET)
+            result = start(_task(case), settings, choices, Doors(checkpoints=in_memory))
+        outcome = result.outcomes[0]
+        if outcome.error == RecordingMissing.__name__:
+            raise RecordingMissing(outcome.reason)
+        value = result.result.get("policy") if isinstance(result.result, dict) and result.status == "accepted" else None
+        usage = result.usage
+        return {
+            "value": value,
+            "result": value is not None,
+            "status": result.status,
+            "reason": outcome.reason[:200],
+            "answered_by": outcome.tier,
+            "tried": [list(step) for step in outcome.tried],
+            "tokens_in": usage.tokens_in,
+            "tokens_out": usage.tokens_out,
+            "cost_usd": usage.cost_usd,
+            "calls": usage.calls,
+            "estimated": usage.estimated,
+            "seconds": usage.seconds,
+        }
+
+    def _settings(self, state: Path) -> Settings:
+        """Settings of one run: own state, memory empty, answers recorded or replayed."""
+        models = self.settings.models.model_copy(
+            update={"recording": "record" if self.record else "replay", "recordings": self.recordings, "cache": False}
+        )
+        task = self.settings.budget.model_copy(update={"usd": TASK_BUDGET.usd, "tokens": TASK_BUDGET.tokens})
+        return Settings(
+            state_dir=state,
+            cache_dir=self.settings.cache_dir,
+            config_dir=self.settings.config_dir,
+            budget=task,
+            models=models,
+        )
+
+    def summarise(self, rows: Mapping[str, Json]) -> Summary:
+        """Tiers side by side over the cases that every tier has, then each against the solver, pair by pair."""
+        if not rows:
+            note = f"Nothing is recorded yet. Record with: {RECORD}"
+            return Summary(self.name, (), (_enough(0),), {"cases": 0}, (note,))
+        complete = [row for row in rows.values() if "rows" in row]
+        groups = {"all": complete}
+        groups |= {why: [row for row in complete if row["why"] == why] for why in ("ambiguous", "random")}
+        tables = [
+            _tier_table(f"Model tiers, {name} cases", cases, self.tiers) for name, cases in groups.items() if cases
+        ]
+        tables.append(_paired_table(complete, self.tiers))
+        notes = [_about(self.recordings / ANSWERS), *_lost(rows, complete)]
+        notes.append("All tiers may be one model: then this compares pipelines and prompts, not model sizes.")
+        notes.append("AWS managed policies are public; a model may have seen the true policy in its training.")
+        figures = {
+            "cases": len(complete),
+            "chosen": {id: row["why"] for id, row in rows.items() if "why" in row},
+            "tiers": {tier: _figures([row["rows"][tier] for row in complete]) for tier in self.tiers},
+        }
+        return Summary(self.name, tuple(tables), (_enough(len(complete)),), figures, tuple(notes))
+
+
+def _task(case: HeadlineCase) -> Task:
+    from opswright.agents.files import File
+    from opswright.agents.policy.inputs import repair_inputs
+
+    policy = File("policy.json", json.dumps(case.faulty, indent=2))
+    spec = File("spec.json", json.dumps(case.spec, indent=2))
+    inputs = repair_inputs(policy, spec, generalise=True)
+    # Prompts must not depend on where the suite runs: a recording is found by what was asked.
+    return Task("t1", "policy", GOAL, {**inputs, "policy_path": "/policy.json"})
+
+
+def _equivalent(score: Json) -> bool:
+    return score["over"] is False and score["under"] is False
+
+
+def _enough(cases: int) -> Goal:
+    return Goal("cases with recorded answers", ">= 40", str(cases), cases >= 40)
+
+
+def _tier_table(title: str, rows: Sequence[Json], tiers: Sequence[str]) -> Table:
+    columns = ("tier", "accepted", "held-back right", "equivalent", "over-grant", "calls", "tokens", "USD")
+    return Table(title, columns, tuple(_tier_cells(tier, [row["rows"][tier] for row in rows]) for tier in tiers))
+
+
+def _tier_cells(tier: str, scores: Sequence[Json]) -> tuple[str, ...]:
+    n = len(scores)
+    about = "about " if any(score["estimated"] for score in scores) else ""
+    return (
+        tier,
+        count(sum(score["result"] for score in scores), n),
+        percent(stats.ratio_of_totals([tuple(score["held"]) for score in scores])),
+        share(stats.wilson(sum(map(_equivalent, scores)), n)),
+        count(sum(score["over"] is True for score in scores), n),
+        str(sum(score["calls"] for score in scores)),
+        f"{about}{sum(score['tokens_in'] + score['tokens_out'] for score in scores):,}",
+        f"{sum(score['cost_usd'] for score in scores):.4f}",
+    )
+
+
+def _paired_table(rows: Sequence[Json], tiers: Sequence[str]) -> Table:
+    """Cases a tier gets equivalent and the solver does not, and the other way round, with the exact sign test."""
+    lines = []
+    for tier in tiers:
+        if tier == "solver":
+            continue
+        pairs = [(_equivalent(row["rows"][tier]), _equivalent(row["rows"]["solver"])) for row in rows]
+        held = [(row["rows"][tier]["held"][0], row["rows"]["solver"]["held"][0]) for row in rows]
+        better, worse = pairs.count((True, False)), pairs.count((False, True))
+        more, less = sum(a > b for a, b in held), sum(a < b for a, b in held)
+        lines.append(
+            (
+                tier,
+                f"{better} / {worse}",
+                f"{stats.sign_test(better, worse):.3f}",
+                f"{more} / {less}",
+                f"{stats.sign_test(more, less):.3f}",
+            )
+        )
+    columns = ("tier", "equivalent: better / worse", "p", "held-back: better / worse", "p")
+    return Table("Each tier against the solver, pair by pair", columns, tuple(lines))
+
+
+def _figures(scores: Sequence[Json]) -> Json:
+    return {
+        "accepted": sum(score["result"] for score in scores),
+        "held": [sum(score["held"][at] for score in scores) for at in (0, 1)],
+        "equivalent": sum(map(_equivalent, scores)),
+        "over_grant": sum(score["over"] is True for score in scores),
+        "calls": sum(score["calls"] for score in scores),
+        "tokens": sum(score["tokens_in"] + score["tokens_out"] for score in scores),
+        "cost_usd": sum(score["cost_usd"] for score in scores),
+    }
+
+
+def _about(path: Path) -> str:
+    """What the recording says of itself."""
+    from opswright.tools.models.recording import Recording
+
+    header = Recording(path).header()
+    if not header:
+        return f"There are no answers at {path.name}."
+    prompts = ", ".join(header.get("prompts", ()))
+    return (
+        f"Answers of a model through an OpenAI-compatible endpoint, recorded {header.get('recorded')}; prompts {prompts}; "
+        f"token counts {header.get('token_counts', 'estimated')}."
+    )
+
+
+def _lost(rows: Mapping[str, Json], complete: Sequence[Json]) -> list[str]:
+    if len(complete) == len(rows):
+        return []
+    reason = next(row["error"] for row in rows.values() if "error" in row)
+    return [f"{len(rows) - len(complete)} of {len(rows)} cases are left out; the first reason: {reason}"]
