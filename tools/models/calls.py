@@ -61,7 +61,6 @@ class Attempt:
     max_tokens: int
     extra: Mapping[str, Json]
     environment: Mapping[str, str]
-    clock: Callable[[], float]
     now: Callable[[], float]
     on_text: OnText | None = None
 
@@ -89,7 +88,7 @@ def call(question: Question, attempt: Attempt) -> Answer:
     request = _request(question, attempt, provider, name)
     http = None
     if provider == "openai":
-        http = wire.client(facts, attempt.timeout_s, attempt.clock, attempt.now)
+        http = wire.client(facts, attempt.timeout_s, attempt.now)
         request["client"] = _openai_client(attempt, http)
     failures = _failures()
 
@@ -113,13 +112,15 @@ def offered_models(base_url: str, attempt: Attempt) -> list[str]:
 
     facts = wire.Facts()
     key = attempt.environment.get(attempt.deployment.api_key_env) or NO_KEY
-    with wire.client(facts, attempt.timeout_s, attempt.clock, attempt.now) as http:
-        try:
-            reply = http.get(f"{base_url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"})
-            reply.raise_for_status()
-            return [str(one["id"]) for one in reply.json()["data"]]
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-            raise _failed(error, facts, attempt, True) from error
+    http = wire.client(facts, attempt.timeout_s, attempt.now)
+    try:
+        reply = http.get(f"{base_url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"})
+        reply.raise_for_status()
+        return [str(one["id"]) for one in reply.json()["data"]]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        raise _failed(error, facts, attempt, True) from error
+    finally:
+        http.close()
 
 
 def _provider(litellm: Any, attempt: Attempt) -> tuple[str, str]:

@@ -155,9 +155,7 @@ class Endpoints:
         self, deployment: Deployment, limit_s: float, max_tokens: int, extra: Mapping[str, Json], on_text: OnText | None
     ) -> Attempt:
         base_url = deployment.base_url or self.models.base_url
-        return Attempt(
-            deployment, base_url, limit_s, max_tokens, extra, self._environment, self._clock, self._now, on_text
-        )
+        return Attempt(deployment, base_url, limit_s, max_tokens, extra, self._environment, self._now, on_text)
 
     def _address(self, deployment: Deployment) -> str:
         """Host and port only: no path, no user, no password."""

@@ -19,14 +19,18 @@ USAGE = {"prompt_tokens": 40, "completion_tokens": 7, "total_tokens": 47}
 
 @dataclass(frozen=True)
 class Step:
-    """How one request is answered. `cut`: bytes of the body after which the connection is closed; `hang`: no answer."""
+    """How one request is answered.
+
+    `cut`: bytes of the body after which the connection is closed; `hang`: nothing more from there on, or with `drip` a
+    byte now and then.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     cut: int | None = None
-    hang: Literal["", "headers", "body"] = ""
+    hang: Literal["", "headers", "body", "drip"] = ""
 
 
 def completion(
@@ -88,6 +92,15 @@ def _tool_call(place: int, name: str, arguments: str) -> Json:
     return {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Clients hang up here; that is no news."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing is printed."""
+
+
 class Server:
     """The server of one test. `requests` are the JSON bodies that arrived, `paths` and `keys` what came with them."""
 
@@ -99,8 +112,7 @@ class Server:
         self.unexpected = 0
         self._lock = threading.Lock()
         self._leave = threading.Event()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._http.daemon_threads = True
+        self._http = _Quiet(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
@@ -133,9 +145,9 @@ class Server:
                 return refusal(599, "nothing is scripted for this request")
             return self.steps.pop(0)
 
-    def wait(self) -> None:
-        """Until the test is over."""
-        self._leave.wait(60)
+    def wait(self, seconds: float = 60) -> bool:
+        """Until the test is over, which is then True."""
+        return self._leave.wait(seconds)
 
 
 def _handler(server: Server) -> Callable[..., BaseHTTPRequestHandler]:
@@ -156,7 +168,8 @@ def _handler(server: Server) -> Callable[..., BaseHTTPRequestHandler]:
         def _send(self, step: Step) -> None:
             self.close_connection = True
             if step.hang == "headers":
-                return server.wait()
+                server.wait()
+                return
             self.send_response(step.status)
             self.send_header("Content-Type", step.content_type)
             self.send_header("Content-Length", str(len(step.body)))
@@ -168,6 +181,8 @@ def _handler(server: Server) -> Callable[..., BaseHTTPRequestHandler]:
             self.wfile.flush()
             if step.hang == "body":
                 server.wait()
+            while step.hang == "drip" and not server.wait(0.02):
+                self.wfile.write(b" ")
             if step.cut is not None:
                 self.connection.shutdown(socket.SHUT_RDWR)
 

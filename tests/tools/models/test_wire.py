@@ -136,10 +136,10 @@ def test_only_unreadable_answers_end_in_one_line(bench: Build, step: Step) -> No
     _one_clean_line(str(failed.value))
 
 
-@pytest.mark.parametrize("where", ["headers", "body"])
+@pytest.mark.parametrize("where", ["headers", "body", "drip"])
 def test_a_hang_ends_at_the_time_limit(bench: Build, where: str) -> None:
     it = bench(models={"timeout_s": 0.3, "retries": 0})
-    it.server.script(Step(body=completion(GOOD).body, cut=20, hang=where))  # type: ignore[arg-type]
+    it.server.script(Step(body=b" " * 10_000, cut=20, hang=where))  # type: ignore[arg-type]
     with pytest.raises(EndpointFailed, match="did not answer within"):
         it.ask()
     assert it.ledger.spent.tokens_out == 4096, "the call may have happened"
