@@ -26,13 +26,15 @@ class Packed:
         self._remaining: list[int] = []
         self._width = 0
         self._tables: dict[Symbol, tuple[int, int]] = {}
-        self._doom: dict[tuple[int, int], bool] = {}
+        self._swallows: dict[int, int] = {}
+        self._negative_runs = 0
         for number, union in enumerate(positives):
             self._add_union(union, strict=marked and number == 0)
-        self._positive_end = self._width
+        first_negative = self._width
         self._positives = len(self._placed)
         for one in negatives:
             self._add_negative(one)
+        self._negative_runs = self._runs >> first_negative << first_negative
         self._waiting = self._waiting_symbols()
         self._fresh = self._fresh_symbols()
 
@@ -170,33 +172,29 @@ class Packed:
 
     def hopeless(self, state: int) -> bool:
         """Whether the rest of some required union lies wholly inside rests of forbidden patterns."""
-        reached = state & self._runs & ~((1 << self._positive_end) - 1)
+        reached = state & self._negative_runs
         for mask, _, sure in self._regions:
             live = state & mask
             if live & sure or mask & self._strict:
                 continue
-            known = self._doom.get((live, reached))
-            if known is None:
-                known = self._doom[live, reached] = self._doomed(live, reached)
-            if known:
+            if all(self._swallowed_by(position) & reached for position in _bits(live)):
                 return True
         return False
 
-    def _doomed(self, live: int, reached: int) -> bool:
-        return all(self._swallowed(position, reached) for position in _bits(live))
-
-    def _swallowed(self, position: int, reached: int) -> bool:
-        """Whether whatever a required pattern still matches from a position is forbidden."""
-        at, one = self._owner(position)
-        inner = position - at
-        if inner not in one.positions:
-            return False
-        rest = one.tokens[one.positions.index(inner) :]
-        for run in _bits(reached):
-            start, other = self._owner(run)
-            if included_from(rest, other, 1 << (run - start)):
-                return True
-        return False
+    def _swallowed_by(self, position: int) -> int:
+        """The runs of forbidden patterns from which they match whatever a required one matches from a position."""
+        known = self._swallows.get(position)
+        if known is None:
+            at, one = self._owner(position)
+            known = 0
+            if position - at in one.positions:
+                rest = one.tokens[one.positions.index(position - at) :]
+                for run in _bits(self._negative_runs):
+                    start, other = self._owner(run)
+                    if included_from(rest, other, 1 << (run - start)):
+                        known |= 1 << run
+            self._swallows[position] = known
+        return known
 
     def _owner(self, position: int) -> tuple[int, Pattern]:
         low, high = 0, len(self._placed)

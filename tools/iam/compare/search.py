@@ -6,7 +6,7 @@ are not tried again (conflict-directed backjumping).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from opswright.tools.iam.compare.answers import Meter
 from opswright.tools.iam.compare.literals import KEY, Literal
@@ -33,8 +33,9 @@ class Search:
     def __init__(self, theory: Theory, meter: Meter, fixed: Sequence[Literal], clauses: Sequence[Clause]) -> None:
         self._theory = theory
         self._meter = meter
-        self._fixed = fixed
-        self._clauses = clauses
+        self._fixed = [*fixed, *(clause[0] for clause in clauses if len(clause) == 1)]
+        self._clauses = [clause for clause in clauses if len(clause) > 1]
+        self._units = frozenset(clause for clause in clauses if len(clause) == 1)
         self._groups = coupled([*fixed, *(one for clause in clauses for one in clause)])
 
     def run(self) -> Result:
@@ -45,8 +46,9 @@ class Search:
             state[group] = state.get(group, NONE) | {one}
         for literals in state.values():
             if self._theory.check(literals).outcome == "fails":
-                return Result(blame=self._core(literals))
-        return self._extend(state)
+                return Result(clauses=frozenset(unit for unit in self._units if unit[0] in literals))
+        result = self._extend(state)
+        return replace(result, clauses=result.clauses | self._units)
 
     def _group(self, one: Literal) -> str:
         return self._groups[one.dimension]
