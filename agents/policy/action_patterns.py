@@ -1,5 +1,6 @@
 """How a set of action names may have been meant to be written: mended entries, literal lists, wildcards at word ends."""
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -60,7 +61,7 @@ def mended(entry: str, wanted: Sequence[str], known: ActionDatabase) -> list[Gue
         return _other_service(service, name, target, names, alive)
     if not alive:
         found += _misspelled(service, name, names)
-    found += _broader(service, name, names, alive)
+    found += _broader(service, name, names, alive, known)
     if alive and not globs.is_glob(name) and len(names) == 1:
         near = common_words([name, names[0]]) or words(name)[1:] == words(names[0])[1:]
         found.append(Guess((f"{service}:{names[0]}",), 4.0 if near else 4.8, "action-swapped"))
@@ -96,66 +97,59 @@ def _misspelled(service: str, name: str, names: Sequence[str]) -> list[Guess]:
     return found
 
 
-def _broader(service: str, name: str, names: Sequence[str], alive: bool) -> list[Guess]:
+def breadth(pattern: str, seen: int, known: ActionDatabase) -> float:
+    """What it costs that a wildcard matches many more actions than were asked for: they would have been seen."""
+    return 0.3 * math.log2(max(1.0, len(known.matching(pattern)) / max(1, seen)))
+
+
+def _broader(service: str, name: str, names: Sequence[str], alive: bool, known: ActionDatabase) -> list[Guess]:
     """Wildcards that cover both the entry and the wanted names."""
     if name == "*":
         return []
-    shared = common_words([name.rstrip("*"), *names])
-    verbs = {words(one)[0] for one in [name, *names] if words(one)}
-    several = len(names) > 1
+    bare = name.rstrip("*")
+    shared = common_words([bare, *names])
+    seen = len({bare, *names})
+    literal = 0.0 if globs.is_glob(name) else 0.4
     found = []
     for count in range(1, len(shared) + 1):
         text = f"{service}:{''.join(shared[:count])}*"
-        cost = (2.9 if several else 3.9) + (0.0 if count == 1 else 0.3)
-        found.append(Guess((text,), cost, "action-narrowed"))
-    whole = 2.8 if len(verbs) > 2 else 3.5 if len(verbs) > 1 else 4.4
-    if name.endswith("*") and not shared:
-        whole -= 0.4
-    found.append(Guess((f"{service}:*",), whole, "action-narrowed"))
+        found.append(Guess((text,), 2.7 + literal + breadth(text, seen, known) + 0.2 * (count > 1), "action-narrowed"))
+    text = f"{service}:*"
+    found.append(Guess((text,), 2.4 + literal + breadth(text, seen, known), "action-narrowed"))
     return found if alive else [Guess(g.texts, g.cost + 0.5, g.kind) for g in found]
 
 
-def written(wanted: Sequence[str], wild_style: bool) -> list[Guess]:
+def written(wanted: Sequence[str], wild_style: bool, known: ActionDatabase) -> list[Guess]:
     """New entries for the wanted actions: literally, by wildcards at word ends, by whole services."""
     groups = by_service(wanted)
-    extra = 0.6 * (len(wanted) - 1)
-    shift = 0.9 if wild_style else 0.0
-    found = [Guess(tuple(wanted), 3.0 + extra + 0.5 * shift, "action-dropped")]
-    by_verb: list[str] = []
-    whole: list[str] = []
-    single = len(wanted) == len(groups)
+    shift = 0.7 if wild_style else 0.0
+    found = [Guess(tuple(wanted), 3.0 + 0.6 * (len(wanted) - 1) + 0.5 * shift, "action-dropped")]
+    by_verb: list[tuple[str, float]] = []
+    whole: list[tuple[str, float]] = []
     for service, names in groups.items():
         for verb in dict.fromkeys(words(name)[0] for name in names if words(name)):
             same = [name for name in names if words(name)[:1] == (verb,)]
-            by_verb.append(f"{service}:{verb}*" if len(same) > 1 or single else f"{service}:{same[0]}")
-        whole.append(f"{service}:*")
-    if tuple(by_verb) != tuple(wanted):
-        cost = 3.4 + 0.8 * (len(by_verb) - 1) + (0.9 if single else 0.0) - shift
-        found.append(Guess(tuple(by_verb), cost, "action-dropped"))
-    cost = 4.2 + 0.8 * (len(whole) - 1) + (0.9 if single else 0.0) - shift
-    found.append(Guess(tuple(whole), cost, "action-dropped"))
-    for service, names in groups.items():
+            text = f"{service}:{verb}*"
+            # One action alone stays as it is among others that are grouped.
+            lone = len(same) == 1 and len(wanted) > len(groups)
+            by_verb.append((f"{service}:{same[0]}", 0.0) if lone else (text, breadth(text, len(same), known)))
+        text = f"{service}:*"
+        whole.append((text, breadth(text, len(names), known)))
         shared = common_words(names)
         if len(groups) == 1 and len(names) > 1 and len(shared) > 1:
-            found.append(Guess((f"{service}:{''.join(shared)}*",), 3.5 - shift, "action-dropped"))
+            text = f"{service}:{''.join(shared)}*"
+            found.append(Guess((text,), 3.1 + breadth(text, len(names), known) - shift, "action-dropped"))
+    for way, base in ((by_verb, 3.0), (whole, 2.9)):
+        texts = tuple(text for text, _ in way)
+        if texts != tuple(wanted):
+            cost = base + 0.6 * (len(texts) - 1) + sum(wide for _, wide in way) - shift
+            found.append(Guess(texts, cost, "action-dropped"))
     return found
 
 
-def narrower(entry: str, needed: Sequence[str]) -> list[Guess]:
+def narrower(entry: str, needed: Sequence[str], known: ActionDatabase) -> list[Guess]:
     """What a wildcard entry may have been meant to be, given the actions it is needed for."""
     if not globs.is_glob(entry) or not needed:
         return []
-    groups = by_service(needed)
-    found = []
-    if len(needed) <= 6:
-        found.append(Guess(tuple(needed), 2.8 + 0.8 * (len(needed) - 1), "action-broadened"))
-    verbs = list(dict.fromkeys((service, words(n)[0]) for service, ns in groups.items() for n in ns if words(n)))
-    by_verb = tuple(f"{service}:{verb}*" for service, verb in verbs)
-    found.append(Guess(by_verb, 3.3 + 0.8 * (len(by_verb) - 1), "action-broadened"))
-    whole = tuple(f"{service}:*" for service in groups)
-    found.append(Guess(whole, 3.5 + 0.8 * (len(whole) - 1), "action-broadened"))
-    for service, names in groups.items():
-        shared = common_words(names)
-        if len(groups) == 1 and len(names) > 1 and len(shared) > 1:
-            found.append(Guess((f"{service}:{''.join(shared)}*",), 3.1, "action-broadened"))
+    found = [Guess(g.texts, g.cost - 0.3, "action-broadened") for g in written(needed, False, known)]
     return [guess for guess in found if guess.texts != (entry,)]

@@ -1,23 +1,30 @@
-"""How a set of resources may have been meant to be written: mended entries, least common patterns, narrower ones."""
+"""How a set of resources may have been meant to be written: mended entries, least common patterns, narrower ones.
 
-import os
+A `*` in a resource pattern runs across `:` and `/`, so that the parts of a required resource do not tell which part of
+a pattern they belong to. Patterns are therefore fitted by matching, not by cutting at colons.
+"""
+
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 
-from opswright.agents.policy.guess import Guess, alike
+from opswright.agents.policy.guess import Guess, alike, common_ends
 from opswright.tools.iam import arns, globs
 
 _TOKENS = re.compile(r"([/:])")
+_PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 REGION, ACCOUNT, REST = 3, 4, 5
+_PLACES = ("Region", "Account")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a policy writes its resources: `wild`: regions and accounts as `*`; `names`: last parts as `*` too."""
+    """How a policy writes its resources: `wild`: regions and accounts as `*`; `partition`: what it writes for it."""
 
     wild: bool = True
-    names: bool = True
+    partition: str = "aws"
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Style":
@@ -25,9 +32,9 @@ class Style:
         split = [parts for text in texts if (parts := arns.split(text))]
         places = [part for parts in split for part in (parts[REGION], parts[ACCOUNT]) if part]
         literal = sum("*" not in part for part in places)
-        ends = [parts[REST] for parts in split]
-        starred = sum(end.endswith("*") for end in ends)
-        return cls(literal <= len(places) // 2, 2 * starred >= len(ends))
+        partitions = [parts[1] for parts in split]
+        common = max(partitions, key=partitions.count, default="aws")
+        return cls(2 * literal <= len(places), common)
 
 
 def tokens(rest: str) -> list[str]:
@@ -35,26 +42,28 @@ def tokens(rest: str) -> list[str]:
     return _TOKENS.split(rest)
 
 
+def covers(pattern: str, texts: Sequence[str]) -> bool:
+    """Whether the pattern matches all of the texts."""
+    test = globs.matcher(pattern)
+    return all(test(text) for text in texts)
+
+
 def mended(entry: str, wanted: Sequence[str], style: Style) -> list[Guess]:
     """The entry rewritten so that it covers all wanted resources, taken as written slightly wrong."""
-    found = _endings(entry, wanted)
-    parts = arns.split(entry)
-    split = [arns.split(text) for text in wanted]
-    if parts is None or any(one is None for one in split):
-        if entry not in ("*",) and "*" in wanted:
-            found.append(Guess(("*",), 3.4, "resource-literal"))
-        return found
-    given = [one for one in split if one is not None]
-    head = [_segment(parts[at], [one[at] for one in given], at, style) for at in range(REST)]
-    tail = _rest(parts[REST], [one[REST] for one in given])
-    for literal in (True, False):
-        chosen = [options[0] if literal else options[-1] for options in [*head, tail]]
-        changed = [cost for _, cost in chosen if cost]
-        if changed:
-            text = ":".join(text for text, _ in chosen)
-            cost = max(changed) + 1.4 * (len(changed) - 1)
-            found.append(Guess((text,), cost, "resource-segment"))
-    return [g for g in _distinct(found) if g.texts[0] != entry and all(globs.matches(g.texts[0], w) for w in wanted)]
+    if entry == "*" or _apart(entry, wanted[0]):
+        return []
+    found = [*_endings(entry, wanted), *_respelled(entry, wanted), *_other_segments(entry, wanted, style)]
+    if "*" in wanted:
+        found.append(Guess(("*",), 3.4, "resource-segment"))
+    return [guess for guess in _distinct(found) if guess.texts != (entry,) and covers(guess.texts[0], wanted)]
+
+
+def _apart(entry: str, text: str) -> bool:
+    """Whether they are ARNs of different services: then one is not the other misspelled."""
+    one, other = entry.split(":", 3), text.split(":", 3)
+    if len(one) < 4 or len(other) < 4 or one[0] != "arn":
+        return False
+    return "*" not in one[2] and one[2] != other[2] and alike(one[2], other[2]) is None
 
 
 def _endings(entry: str, wanted: Sequence[str]) -> list[Guess]:
@@ -67,84 +76,93 @@ def _endings(entry: str, wanted: Sequence[str]) -> list[Guess]:
         tries += [(bare, 1.8), (f"{bare}*", 2.6)]
     else:
         tries += [(f"{entry[:-1]}/*", 2.4), (entry[:-1], 2.4)]
-    return [Guess((text,), cost, "resource-slash") for text, cost in tries if text and _all_match(text, wanted)]
+    return [Guess((text,), cost, "resource-slash") for text, cost in tries if text]
 
 
-def _all_match(pattern: str, texts: Sequence[str]) -> bool:
-    return all(globs.matches(pattern, text) for text in texts)
+def _respelled(entry: str, wanted: Sequence[str]) -> Iterator[Guess]:
+    """One word of the entry misspelled: put right from how the wanted resources spell it."""
+    pieces = re.split(r"([*/:])", entry)
+    for at, piece in enumerate(pieces):
+        if len(piece) < 3 or "${" in piece or piece == "arn":
+            continue
+        for word in _spellings(piece, wanted[0]):
+            text = "".join([*pieces[:at], word, *pieces[at + 1 :]])
+            if covers(text, wanted):
+                yield Guess((text,), 1.6, "resource-segment")
 
 
-Option = tuple[str, float]
-
-
-def _segment(part: str, given: Sequence[str], at: int, style: Style) -> list[Option]:
-    """What a colon segment may have been meant to be: first the most literal reading, last the widest."""
-    if _all_match(part, given):
-        return [(part, 0.0)]
-    distinct = list(dict.fromkeys(given))
-    wild = ("*", 2.2 if at in (REGION, ACCOUNT) and style.wild else 2.9)
-    if len(distinct) > 1:
-        return [(_common(distinct), 2.5), wild]
-    typo = alike(part, distinct[0]) is not None
-    return [(distinct[0], 1.8 if typo else 2.3), wild]
-
-
-def _common(texts: Sequence[str]) -> str:
-    """The texts' common beginning, cut at a word's end, and `*`; one text is itself."""
-    if len(set(texts)) == 1:
-        return texts[0]
-    shared = os.path.commonprefix(list(texts))
-    at = max((shared.rfind(mark) for mark in "-_./"), default=-1)
-    return f"{shared[: at + 1] if at >= 0 else (shared if len(shared) > 3 else '')}*"
-
-
-def _rest(rest: str, given: Sequence[str]) -> list[Option]:
-    """What the last part may have been meant to be."""
-    if _all_match(rest, given):
-        return [(rest, 0.0)]
-    mine = tokens(rest)
-    theirs = [tokens(text) for text in given]
-    if len({len(one) for one in theirs}) == 1 and (
-        len(theirs[0]) == len(mine) or (len(mine) < len(theirs[0]) and mine[-1].endswith("*"))
-    ):
-        return _aligned(mine, theirs)
-    shared = [column[0] for column in zip(mine, *theirs, strict=False) if len(set(column)) == 1]
-    matching = _prefix_tokens(mine, theirs)
-    if not matching:
-        return [("*", 3.6)]
-    del shared
-    return [("".join(matching) + "*", 3.0)]
-
-
-def _prefix_tokens(mine: Sequence[str], theirs: Sequence[Sequence[str]]) -> list[str]:
-    found: list[str] = []
-    for column in zip(mine, *theirs, strict=False):
-        if len(set(column)) > 1:
-            break
-        found.append(column[0])
+def _spellings(word: str, text: str) -> set[str]:
+    """Words in the text that differ from this one by a slip; they begin or end as it does."""
+    found: set[str] = set()
+    size = len(word)
+    for seed, from_end in ((word[:2], False), (word[-2:], True)):
+        at = text.find(seed)
+        while at >= 0:
+            for length in range(size - 1, size + 2):
+                begin = at + len(seed) - length if from_end else at
+                other = text[max(0, begin) : begin + length]
+                if other != word and not _TOKENS.search(other) and alike(word, other) == 1:
+                    found.add(other)
+            at = text.find(seed, at + 1)
     return found
 
 
-def _aligned(mine: list[str], theirs: list[list[str]]) -> list[Option]:
-    exact: list[str] = []
-    wide: list[str] = []
-    costs: list[float] = []
-    for at, token in enumerate(mine):
-        column = [one[at] if at < len(mine) - 1 else "".join(one[at:]) for one in theirs]
-        if _all_match(token, column):
-            exact.append(token)
-            wide.append(token)
+def _other_segments(entry: str, wanted: Sequence[str], style: Style) -> Iterator[Guess]:
+    """One part of the entry (or two) names something else than it should."""
+    parts = tokens(entry)
+    places = [at for at, part in enumerate(parts) if part not in ("", "*", "arn", ":", "/")]
+    strange = {at for at in places if not all(run in wanted[0] for run in re.split(r"[*?]|\$\{[^}]*\}", parts[at]))}
+    for count, cost in ((1, 2.3), (2, 4.0)):
+        if len(strange) > count:
             continue
-        common = _common(list(dict.fromkeys(column)))
-        exact.append(common)
-        literal = token.rstrip("*")
-        start = os.path.commonprefix([literal, *column])
-        kept = len(start) > 2 and len(start) >= len(literal) // 2
-        wide.append(f"{start}*" if kept and at == len(mine) - 1 else "*")
-        costs.append(1.8 if len(set(column)) == 1 and alike(token, column[0]) is not None else 2.5)
-    cost = sum(costs) + 0.6 * (len(costs) - 1)
-    options = [("".join(exact), cost), ("".join(wide), cost + 0.5)]
-    return options if options[0][0] != options[1][0] else options[:1]
+        done = False
+        for chosen in combinations(places, count):
+            if not strange <= set(chosen):
+                continue
+            opened = "".join("*" if at in chosen else part for at, part in enumerate(parts))
+            if covers(opened, wanted):
+                done = True
+                yield from _filled(parts, chosen, wanted, style, cost)
+        if done:
+            return
+
+
+def _filled(
+    parts: list[str], chosen: tuple[int, ...], wanted: Sequence[str], style: Style, cost: float
+) -> Iterator[Guess]:
+    """The chosen parts as the wanted resources have them, or open."""
+    seen = [_captured(parts, at, chosen, wanted) for at in chosen]
+    ways: list[list[tuple[str, float]]] = []
+    for at, values in zip(chosen, seen, strict=True):
+        place = at // 2 in (REGION, ACCOUNT) and parts[0] == "arn"
+        if len(set(values)) == 1:
+            ways.append([(values[0], -0.5 if alike(parts[at], values[0]) else 0.0), ("*", 0.1 if style.wild else 0.9)])
+        elif place:
+            ways.append([("*", 0.2)])
+        else:
+            common = common_ends(values)
+            ways.append([(common, 0.3), ("*", 0.8)] if common != "*" else [("*", 0.8)])
+    for pick in (0, -1):
+        text = list(parts)
+        more = 0.0
+        for at, way in zip(chosen, ways, strict=True):
+            text[at] = way[pick][0]
+            more += way[pick][1]
+        yield Guess(("".join(text),), cost + more, "resource-segment")
+
+
+def _captured(parts: list[str], at: int, chosen: tuple[int, ...], wanted: Sequence[str]) -> list[str]:
+    """What each wanted resource has in the place of a part."""
+    pattern = ""
+    for other, part in enumerate(parts):
+        if other == at:
+            pattern += "(.*?)"
+        elif other in chosen:
+            pattern += ".*?"
+        else:
+            pattern += re.escape(part).replace(r"\*", ".*?").replace(r"\?", ".")
+    read = re.compile(pattern, re.DOTALL).fullmatch
+    return [match[1] if (match := read(text)) else "" for text in wanted]
 
 
 def _distinct(guesses: Iterable[Guess]) -> list[Guess]:
@@ -156,96 +174,100 @@ def _distinct(guesses: Iterable[Guess]) -> list[Guess]:
 
 
 def written(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> list[Guess]:
-    """New entries for the wanted resources. `templates`: ARN globs of the resource types their actions take."""
-    found = [Guess(tuple(wanted), 3.8 + 1.0 * (len(wanted) - 1) + 0.4 * style.wild, "resource-dropped")]
-    found.append(Guess(("*",), 4.4 if len(wanted) > 1 else 5.2, "resource-dropped"))
-    split = [parts for text in wanted if (parts := arns.split(text))]
-    if len(split) < len(wanted):
-        return found
-    common = least_common(wanted)
+    """New entries for the wanted resources. `templates`: ARN templates (`${...}`) of the types their actions take."""
     several = len(wanted) > 1
-    found.append(Guess((common,), 3.4 if several else 3.8, "resource-dropped"))
-    open_end = _open_end(common)
-    for text, cost in ((open_end, 3.5 if style.names or "/" in arns_rest(common) else 4.2),):
-        found.append(Guess((text,), cost, "resource-dropped"))
-        found.append(Guess((_open_place(text),), cost - 0.1 if style.wild else cost + 0.6, "resource-dropped"))
-    found.append(Guess((_open_place(common),), 3.6 if style.wild else 4.2, "resource-dropped"))
+    found = [Guess(tuple(wanted), 3.9 + 1.0 * (len(wanted) - 1), "resource-dropped")]
+    found.append(Guess(("*",), 4.2 if several else 4.8, "resource-dropped"))
     for template in templates:
-        if _all_match(template, wanted):
-            cost = 3.5 if style.wild and several else 4.0
-            found.append(Guess((template.replace("arn:*:", "arn:aws:", 1),), cost, "resource-dropped"))
+        found += _fitted(template, wanted, style)
+    if len(found) == 2:
+        found.append(Guess((least_common(wanted),), 3.6, "resource-dropped"))
     return [guess for guess in _distinct(found) if all(any(globs.matches(t, w) for t in guess.texts) for w in wanted)]
 
 
-def arns_rest(text: str) -> str:
-    """The part of an ARN after the fifth colon; the text itself where it is none."""
-    parts = arns.split(text)
-    return parts[REST] if parts else text
+@lru_cache(maxsize=8192)
+def _readers(template: str) -> tuple[list[str], list[str], list[re.Pattern[str]]]:
+    """Literal runs, placeholder names, and two readings: names as short as possible, and the last as short as possible."""
+    pieces = _PLACEHOLDER.split(template)
+    runs, names = pieces[::2], pieces[1::2]
+    readings = []
+    for eager in (False, True):
+        pattern = re.escape(runs[0])
+        for at, run in enumerate(runs[1:]):
+            greedy = eager and at == len(names) - 2
+            pattern += ("(.*)" if greedy else "(.*?)") + re.escape(run)
+        readings.append(re.compile(pattern, re.DOTALL))
+    return runs, names, readings
 
 
-def _open_end(text: str) -> str:
-    """The last token as `*`, unless it is the only one (a bucket, a topic)."""
-    parts = arns.split(text)
-    if parts is None:
-        return text
-    cut = tokens(parts[REST])
-    if len(cut) < 3:
-        return text
-    keep = 1 if "/" not in cut[0] and cut[1] in "/:" else 0
-    return ":".join(parts[:REST]) + ":" + "".join(cut[: keep + 1]) + "*"
+def _fitted(template: str, wanted: Sequence[str], style: Style) -> Iterator[Guess]:
+    """The template with its placeholders filled as the wanted resources have them, or left open."""
+    runs, names, readings = _readers(template)
+    seen: set[tuple[tuple[str, ...], ...]] = set()
+    for reading in readings:
+        rows = [match.groups() for text in wanted if (match := reading.fullmatch(text))]
+        columns = tuple(zip(*rows, strict=True))
+        if len(rows) < len(wanted) or columns in seen:
+            continue
+        seen.add(columns)
+        yield from _filled_template(runs, names, columns, style)
 
 
-def _open_place(text: str) -> str:
-    """Region and account as `*` where they are given."""
-    parts = arns.split(text)
-    if parts is None:
-        return text
-    middle = ["*" if part else "" for part in parts[REGION:REST]]
-    return ":".join([*parts[:REGION], *middle, parts[REST]])
+def _filled_template(
+    runs: list[str], names: list[str], columns: tuple[tuple[str, ...], ...], style: Style
+) -> Iterator[Guess]:
+    several = len(columns[0]) > 1 if columns else False
+    ours = [at for at, name in enumerate(names) if name not in _PLACES and name != "Partition"]
+    common = [common_ends(column) for column in columns]
+    for places in ("*", ""):
+        far = 0.0 if (places == "*") == style.wild else 0.7
+        for opened, cost in _openings(ours, common, several):
+            filled = []
+            for at, name in enumerate(names):
+                if name == "Partition":
+                    filled.append(style.partition)
+                elif name in _PLACES and (places or len(set(columns[at])) > 1):
+                    filled.append("*")
+                else:
+                    filled.append("*" if at in opened else common[at])
+            text = "".join(run + fill for run, fill in zip(runs, [*filled, ""], strict=True))
+            yield Guess((re.sub(r"\*+", "*", text),), cost + far, "resource-dropped")
+
+
+def _openings(ours: list[int], common: list[str], several: bool) -> list[tuple[set[int], float]]:
+    """Which of a type's names are written `*`, and the cost of writing them so."""
+    last = set(ours[-1:])
+    # One name (a bucket, a role) is usually meant; the last of several (a key, an instance) usually is any.
+    found = [(last, 3.3 if len(ours) > 1 else 3.6 if several else 4.0), (set(ours), 3.9 if several else 4.1)]
+    if any(common[at] != "*" for at in ours):
+        partly = several and any("*" in common[at] and common[at] != "*" for at in ours)
+        found.append((set(), 3.2 if partly else 3.5))
+    return found
 
 
 def least_common(wanted: Sequence[str]) -> str:
-    """The least pattern at the level of segments and path parts that covers all; one text is itself."""
-    split = [parts for text in wanted if (parts := arns.split(text))]
-    if len(split) < len(wanted):
-        return wanted[0] if len(set(wanted)) == 1 else "*"
-    head = [_common([parts[at] for parts in split]) for at in range(REST)]
-    cuts = [tokens(parts[REST]) for parts in split]
-    if len({len(cut) for cut in cuts}) == 1:
-        rest = "".join(_common(list(column)) for column in zip(*cuts, strict=True))
-    else:
-        matching = _prefix_tokens(cuts[0], cuts[1:])
-        rest = "".join(matching) + "*"
-    return ":".join([*head, rest])
+    """The least pattern by common beginning and end that covers all; one text is itself."""
+    return common_ends(wanted)
 
 
 def narrower(entry: str, needed: Sequence[str], style: Style, templates: Sequence[str]) -> list[Guess]:
     """What a pattern may have been meant to be, given the resources it is needed for."""
     if not globs.is_glob(entry) or not needed:
         return []
-    found = [Guess(g.texts, g.cost - 0.6, "resource-broadened") for g in written(needed, style, templates)]
-    if entry.endswith("*") and not entry.endswith("/*") and _all_match(f"{entry[:-1]}/*", needed):
-        found.append(Guess((f"{entry[:-1]}/*",), 2.4, "resource-slash"))
+    found = [Guess(g.texts, g.cost - 0.7, "resource-broadened") for g in written(needed, style, templates)]
+    if entry.endswith("*"):
+        found += [Guess((text,), 2.2, "resource-slash") for text in (f"{entry[:-1]}/*", entry.rstrip("/*")) if text]
     found += _specialised(entry, needed)
-    return [guess for guess in _distinct(found) if guess.texts != (entry,)]
+    return [
+        g for g in _distinct(found) if g.texts != (entry,) and all(any(covers(t, [w]) for t in g.texts) for w in needed)
+    ]
 
 
-def _specialised(entry: str, needed: Sequence[str]) -> list[Guess]:
-    """One `*` segment or path part of the entry made literal, as all needed resources have it."""
-    parts = arns.split(entry)
-    split = [one for text in needed if (one := arns.split(text))]
-    if parts is None or len(split) < len(needed):
-        return []
-    found = []
-    for at in range(REST):
-        values = {one[at] for one in split}
-        if globs.is_glob(parts[at]) and len(values) == 1:
-            text = ":".join([*parts[:at], values.pop(), *parts[at + 1 :]])
-            found.append(Guess((text,), 2.8, "resource-segment"))
-    mine, theirs = tokens(parts[REST]), [tokens(one[REST]) for one in split]
-    for at, token in enumerate(mine):
-        if globs.is_glob(token) and all(len(cut) >= len(mine) for cut in theirs):
-            common = _common([cut[at] if at < len(mine) - 1 else "".join(cut[at:]) for cut in theirs])
-            text = ":".join([*parts[:REST], "".join([*mine[:at], common, *mine[at + 1 :]])])
-            found.append(Guess((text,), 2.9, "resource-segment"))
-    return [g for g in found if _all_match(g.texts[0], needed)]
+def _specialised(entry: str, needed: Sequence[str]) -> Iterator[Guess]:
+    """One `*` of the entry made as narrow as all needed resources have it."""
+    parts = re.split(r"(\*)", entry)
+    for at, part in enumerate(parts):
+        if part == "*" and entry != "*":
+            common = common_ends(_captured(parts, at, (at,), needed))
+            if common != "*":
+                yield Guess(("".join([*parts[:at], common, *parts[at + 1 :]]),), 2.7, "resource-segment")

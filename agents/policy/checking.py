@@ -44,6 +44,8 @@ def check(policy: Policy, spec: Spec) -> Check:
 
 
 def _why(entry: dict[str, Json]) -> str:
+    if entry.get("because"):
+        return str(entry["because"])
     if entry.get("decided_by"):
         verb = "allowed" if entry["got"] == "allow" else "denied"
         return f"{verb} by statement {', '.join(map(str, entry['decided_by']))}"

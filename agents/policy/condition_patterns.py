@@ -4,9 +4,8 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from opswright.agents.policy.arn_patterns import least_common
 from opswright.agents.policy.evidence import Evidence
-from opswright.agents.policy.guess import alike
+from opswright.agents.policy.guess import alike, common_ends
 from opswright.agents.policy.setting import Setting
 from opswright.tools.iam import globs, values
 from opswright.tools.iam.document import ConditionTest, Entry, Quantifier
@@ -61,7 +60,8 @@ def reworked(test: ConditionTest) -> Iterator[TestGuess]:
         yield TestGuess("condition-ifexists", 2.5, replace(test, if_exists=not test.if_exists))
     for quantifier in _QUANTIFIERS:
         if quantifier != test.quantifier:
-            yield TestGuess("condition-quantifier", 2.6, replace(test, quantifier=quantifier))
+            cost = 2.6 if test.quantifier is not None else 4.0
+            yield TestGuess("condition-quantifier", cost, replace(test, quantifier=quantifier))
 
 
 def _confusion(test: ConditionTest, name: str) -> float:
@@ -171,14 +171,14 @@ def expressed(operator: str, given: Sequence[str]) -> list[tuple[str, ...]]:
         return [(f"{extreme[0] + step:f}".rstrip("0").rstrip(".") if step else extreme[1],)]
     found = [distinct] if len(distinct) <= 8 else []
     if operator in ("StringLike", "ArnLike", "ArnEquals"):
-        if len(distinct) > 1:
-            found.append((least_common(distinct),))
-        found.append((_opened(distinct),) if len(distinct) == 1 and "/" in distinct[0] else distinct)
+        found.append((common_ends(distinct) if len(distinct) > 1 else _opened(distinct[0]),) if distinct else ())
     return list(dict.fromkeys(found))
 
 
-def _opened(distinct: Sequence[str]) -> str:
-    return distinct[0].rpartition("/")[0] + "/*"
+def _opened(text: str) -> str:
+    """The text with its last word open."""
+    cut = max(text.rfind(mark) for mark in "/-:._")
+    return f"{text[: cut + 1]}*" if cut > 0 else text
 
 
 def _networks(given: Sequence[str]) -> list[tuple[str, ...]]:

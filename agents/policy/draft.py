@@ -100,9 +100,18 @@ class Draft:
         """Requests wrongly allowed."""
         return self.evidence.deny & self.allowed
 
+    @cached_property
+    def unread(self) -> int:
+        """Requests that some statement cannot be decided for."""
+        found = 0
+        for row in self.rows:
+            found |= row.unread
+        return found
+
     @property
     def wrong(self) -> int:
-        return self.missing | self.excess
+        """Requests that are not decided as wanted."""
+        return self.missing | self.excess | self.unread
 
     def only(self, row: Row) -> int:
         """The requests that of all statements with its effect only this one matches."""
@@ -112,20 +121,24 @@ class Draft:
     def wrong_after(self, edit: Edit) -> int:
         """What would be wrong after an edit, without building the draft."""
         allow_once, allow_twice, deny_once, deny_twice = self._covers
+        unread = self.unread
         if edit.slot is not None:
             row = self.rows[self.position(edit.slot)]
+            unread &= ~row.unread
             if row.allow:
                 allow_once = (allow_once & ~row.hits) | allow_twice
             else:
                 deny_once = (deny_once & ~row.hits) | deny_twice
         for statement in edit.statements:
-            hits = self.evidence.row(statement).hits
+            made = self.evidence.row(statement)
+            hits = made.hits
+            unread |= made.unread
             if statement.effect is Effect.ALLOW:
                 allow_once |= hits
             else:
                 deny_once |= hits
         allowed = allow_once & ~deny_once
-        return (self.evidence.allow & ~allowed) | (self.evidence.deny & allowed)
+        return (self.evidence.allow & ~allowed) | (self.evidence.deny & allowed) | unread
 
     def statements(self) -> tuple[Statement, ...]:
         """The statements in their order."""
@@ -158,7 +171,8 @@ class View:
             wanted, other = evidence.deny & draft.allows, evidence.allow
             need = draft.excess
         keep = wanted & draft.only(row)
-        return cls(draft, row, need & ~row.hits, other & row.hits, keep, other & ~row.hits)
+        hits, unread = row.hits, row.unread
+        return cls(draft, row, (need | unread & wanted) & ~hits, other & (hits | unread), keep, other & ~hits)
 
     @property
     def statement(self) -> Statement:

@@ -47,6 +47,7 @@ class Row:
     conditions: int
     tests: tuple[int, ...]
     hits: int
+    unread: int = 0  # requests that a test cannot be decided for: several values under an operator for one
 
     @property
     def allow(self) -> bool:
@@ -91,13 +92,10 @@ class Evidence:
         self.action_mask = lru_cache(maxsize=None)(self._action_mask)
         self.resource_mask = lru_cache(maxsize=None)(self._resource_mask)
         self.principal_mask = lru_cache(maxsize=None)(self._principal_mask)
-        self.test_mask = lru_cache(maxsize=None)(self._test_mask)
+        self._read_test = lru_cache(maxsize=None)(self._test)
 
     def row(self, statement: Statement) -> Row:
-        """The statement with its masks, made once.
-
-        Raises InputError where the evaluator does: several values of a key under an operator without qualifier.
-        """
+        """The statement with its masks, made once."""
         known = self._rows.get(id(statement))
         if known is not None:
             return known
@@ -108,12 +106,14 @@ class Evidence:
         principals = self.full
         if statement.principals is not None:
             principals = self.principal_mask(statement.principals, statement.not_principal)
-        tests = tuple(self.test_mask(test) for test in statement.conditions)
-        conditions = self.full
-        for mask in tests:
+        read = [self._read_test(test) for test in statement.conditions]
+        tests = tuple(mask for mask, _ in read)
+        conditions, unread = self.full, 0
+        for mask, refused in read:
             conditions &= mask
-        hits = actions & resources & principals & conditions
-        row = Row(statement, actions, resources, principals, conditions, tests, hits)
+            unread |= refused
+        met = actions & resources & principals
+        row = Row(statement, actions, resources, principals, conditions, tests, met & conditions, met & unread)
         self._rows[id(statement)] = row  # the row keeps the statement alive, so its id stays its own
         return row
 
@@ -169,17 +169,24 @@ class Evidence:
         bare = Statement(0, Effect.ALLOW, ANY_ACTION, principals=principals, not_principal=negated)
         return sum(1 << i for i, request in enumerate(self.requests) if statement_matches(self.policy, bare, request))
 
-    def _test_mask(self, test: ConditionTest) -> int:
-        variables = self.policy.variables
-        return sum(1 << i for i, request in enumerate(self.requests) if condition_holds(test, request, variables))
+    def test_mask(self, test: ConditionTest) -> int:
+        """The requests that meet a condition test."""
+        return self._read_test(test)[0]
 
     def readable(self, test: ConditionTest) -> bool:
         """Whether the evaluator can decide the test for every request."""
-        try:
-            self.test_mask(test)
-        except InputError:
-            return False
-        return True
+        return not self._read_test(test)[1]
+
+    def _test(self, test: ConditionTest) -> tuple[int, int]:
+        """The requests that meet the test, and those that it cannot be decided for."""
+        variables = self.policy.variables
+        met = refused = 0
+        for i, request in enumerate(self.requests):
+            try:
+                met |= condition_holds(test, request, variables) << i
+            except InputError:
+                refused |= 1 << i
+        return met, refused
 
 
 def _grouped(texts: Sequence[str]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What the pattern writers hand back: a way to write something, and how unlikely it is that it was meant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -37,3 +38,22 @@ def alike(one: str, other: str) -> int | None:
     limit = 1 if max(len(one), len(other)) < 8 else 2
     found = distance(one.lower(), other.lower(), limit)
     return found if found <= limit else None
+
+
+def common_ends(texts: Sequence[str]) -> str:
+    """The least pattern `beginning*end` that covers all texts, cut at the ends of words; one text is itself."""
+    distinct = list(dict.fromkeys(texts))
+    if len(distinct) == 1:
+        return distinct[0]
+    begin = _shared(distinct)
+    left = [text[len(begin) :] for text in distinct]
+    end = _shared([text[::-1] for text in left])[::-1]
+    return f"{begin}*{end}"
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """The common beginning up to the end of a word."""
+    low, high = min(texts), max(texts)
+    size = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    cut = max((low.rfind(mark, 0, size) for mark in "-_./:@"), default=-1)
+    return low[: cut + 1]

@@ -1,6 +1,7 @@
 """Which statements decide a request wrongly, or nearly decide it rightly: what a person or a model should look at."""
 
 from opswright.agents.policy.proofs import request_json
+from opswright.errors import InputError
 from opswright.nouns import Json
 from opswright.tools.iam.document import Effect, Policy, Request
 from opswright.tools.iam.evaluator import decide, mismatches
@@ -13,7 +14,12 @@ def localisation(policy: Policy, spec: Spec) -> list[dict[str, Json]]:
     """Every request that the policy decides wrongly, with the statements at fault (numbered from 1)."""
     found = []
     for item in spec.requests:
-        decision = decide(policy, item.request)
+        try:
+            decision = decide(policy, item.request)
+        except InputError as error:
+            wrong = {"id": item.id, "wanted": item.effect, "got": "undecidable", "request": request_json(item.request)}
+            found.append({**wrong, "because": str(error)})
+            continue
         if decision.allowed == (item.effect == "allow"):
             continue
         entry: dict[str, Json] = {"id": item.id, "wanted": item.effect, "got": decision.outcome}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from opswright.agents.policy.arn_patterns import mended
 from opswright.agents.policy.points import exact_statement, merged, pattern_statement
 from opswright.agents.policy.setting import Setting
+from opswright.errors import InputError
 from opswright.nouns import Json, Outcome
 from opswright.tools.iam.compare import Comparison, beyond, covers, reaches
 from opswright.tools.iam.document import Effect, Entry, Policy, PrincipalEntry, Request, Statement
@@ -82,14 +83,22 @@ def request_json(request: Request) -> dict[str, Json]:
 
 def failing_requests(policy: Policy, spec: Spec) -> tuple[SpecRequest, ...]:
     """The requests of the specification that the policy decides otherwise."""
-    return tuple(item for item in spec.requests if decide(policy, item.request).allowed != (item.effect == "allow"))
+    return tuple(item for item in spec.requests if outcome(policy, item.request) != (item.effect == "allow"))
+
+
+def outcome(policy: Policy, request: Request) -> bool | None:
+    """Whether the request is allowed; None when AWS leaves it open (several values under an operator for one)."""
+    try:
+        return decide(policy, request).allowed
+    except InputError:
+        return None
 
 
 def required(setting: Setting, spec: Spec) -> Policy:
     """What the specification requires and the original does not give, as a policy of the same Version."""
     original = setting.policy
     asked = [item.request for item in spec.requests if item.effect == "allow"]
-    missing = [request for request in asked if not decide(original, request).allowed]
+    missing = [request for request in asked if not outcome(original, request)]
     points = merged([exact_statement(Effect.ALLOW, request, setting) for request in missing])
     named = (*setting.principals, *(entry for point in points for entry in point.principals or ()))
     patterns = (pattern_statement(pattern, named) for pattern in spec.always)
@@ -195,7 +204,7 @@ def counterexamples(judgement: Judgement, candidate: Policy) -> list[dict[str, J
             **request_json(item.request),
             "id": item.id,
             "wanted": item.effect,
-            "got": decide(candidate, item.request).outcome,
+            "got": _said(candidate, item.request),
         }
         for item in judgement.failing
     ]
@@ -205,6 +214,11 @@ def counterexamples(judgement: Judgement, candidate: Policy) -> list[dict[str, J
             wanted = "deny" if allowed else "allow"
             shown.append({**request_json(claim.witness), "wanted": wanted, "because": claim.name})
     return shown
+
+
+def _said(policy: Policy, request: Request) -> str:
+    found = outcome(policy, request)
+    return "undecidable" if found is None else "allow" if found else "deny"
 
 
 def failing_json(failing: Sequence[SpecRequest]) -> list[Mapping[str, Json]]:

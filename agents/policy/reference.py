@@ -1,9 +1,9 @@
 """What AWS's action database says about the services of a task, short enough for a prompt."""
 
 from opswright.agents.policy.inputs import Work
+from opswright.agents.policy.proofs import outcome
 from opswright.nouns import Json
 from opswright.tools.iam import actions
-from opswright.tools.iam.evaluator import decide
 
 MOST_ACTIONS = 12
 MOST_NAMES = 120
@@ -16,7 +16,7 @@ def reference(work: Work) -> Json:
     wrong = [
         item.request.action
         for item in work.spec.requests
-        if decide(work.policy, item.request).allowed != (item.effect == "allow")
+        if outcome(work.policy, item.request) != (item.effect == "allow")
     ]
     asked = list(dict.fromkeys(known.spelled(name) for name in wrong))[:MOST_ACTIONS]
     unknown = [

@@ -7,8 +7,9 @@ without `may:`, as far as the original's own text suggests), and all new access 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from opswright.agents.policy.changes import Changes, changes, new_grants, size_warnings
 from opswright.agents.policy.draft import Draft
@@ -26,6 +27,10 @@ from opswright.tools.iam.evaluator import decide
 from opswright.tools.iam.parser import policy_from_value
 from opswright.tools.iam.rewrite import rewrite
 from opswright.tools.iam.spec import Spec, contradictions
+
+
+TIED = 0.6  # repairs this close in cost are equally likely
+LAST = 100.0  # the cost of the exact patch: anything that explains the requests goes before it
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,12 @@ def _solve(setting: Setting, spec: Spec, options: Options) -> tuple[list[Candida
         learned: list[tuple[Request, bool]] = []
         found: list[Candidate] = []
         seen: set[str] = set()
-        for tried, candidate in enumerate(_candidates(setting, wanted, spec, options)):
+        for tried, (cost, make) in enumerate(_candidates(setting, wanted, spec, options)):
+            if found and (not options.generalise or cost > found[0].cost + TIED):
+                break
+            candidate = make()
+            if candidate is None:
+                continue
             key = canonical_json(candidate.value)
             if key in seen:
                 continue
@@ -148,7 +158,7 @@ def _solve(setting: Setting, spec: Spec, options: Options) -> tuple[list[Candida
             else:
                 reason = candidate.judgement.reason
                 learned += _lessons(candidate, wanted)
-            if len(found) > (options.alternatives if options.generalise else 0) or tried > options.tries:
+            if len(found) > options.alternatives or tried > options.tries:
                 break
         if found or not learned:
             return found, reason
@@ -166,19 +176,19 @@ def _lessons(candidate: Candidate, wanted: Sequence[tuple[Request, bool]]) -> li
     return found
 
 
+Maker = Callable[[], Candidate | None]
+
+
 def _candidates(
     setting: Setting, wanted: Sequence[tuple[Request, bool]], spec: Spec, options: Options
-) -> Iterator[Candidate]:
+) -> Iterator[tuple[float, Maker]]:
+    """Candidates, best first: the cost, and a function that makes and proves one."""
     if options.generalise:
         for draft in _generalised(setting, wanted, options):
             notes = tuple(_note(edit.slot, edit.kind, edit.note) for edit in draft.edits)
-            made = _candidate(setting, spec, draft.statements(), True, notes, draft.cost)
-            if made is not None:
-                yield made
+            yield draft.cost, partial(_candidate, setting, spec, draft.statements(), True, notes, draft.cost)
     for statements in strict_candidates(setting, wanted, options.limits):
-        made = _candidate(setting, spec, statements, options.generalise, (), 100.0)
-        if made is not None:
-            yield made
+        yield LAST, partial(_candidate, setting, spec, statements, options.generalise, (), LAST)
 
 
 def _generalised(setting: Setting, wanted: Sequence[tuple[Request, bool]], options: Options) -> list[Draft]:
@@ -203,11 +213,11 @@ def _candidate(
     return Candidate(policy, value, judge(setting, spec, policy, generalise), notes, cost)
 
 
-def _told_apart(found: Sequence[Candidate], margin: float = 0.6) -> Iterator[tuple[Candidate, Request]]:
+def _told_apart(found: Sequence[Candidate]) -> Iterator[tuple[Candidate, Request]]:
     """Candidates nearly as likely as the best that mean something else, each with a request on which they differ."""
     best = found[0]
     for other in found[1:]:
-        if other.cost > best.cost + margin:
+        if other.cost > best.cost + TIED:
             continue
         for new, old in ((other.policy, best.policy), (best.policy, other.policy)):
             witness = new_access(new, old).witness

@@ -16,7 +16,6 @@ from opswright.agents.policy.evidence import Row
 from opswright.agents.policy.operators import OPERATORS
 from opswright.agents.policy.operators.effects import new_statements
 from opswright.agents.policy.setting import Setting
-from opswright.errors import InputError
 from opswright.tools.iam import globs
 
 PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
@@ -27,9 +26,11 @@ UNFINISHED = 0.7  # an edit that only brings the focus nearer
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a search goes. `margin`: solutions this much dearer than the best are still of interest."""
+    """How far a search goes. `patience`: expansions after the first solution; `margin`: solutions this much dearer than
+    the best are still of interest."""
 
-    expansions: int = 300
+    expansions: int = 400
+    patience: int = 60
     width: int = 40
     solutions: int = 12
     margin: float = 2.0
@@ -63,7 +64,8 @@ class _Search:
         seen: set[frozenset[Mark]] = set()
         found: list[Draft] = []
         expanded = 0
-        while heap and expanded < limits.expansions and len(found) < limits.solutions:
+        end = limits.expansions
+        while heap and expanded < end and len(found) < limits.solutions:
             _, _, draft, edit = heapq.heappop(heap)
             if found and draft.cost + (edit.cost if edit else 0.0) > found[0].cost + limits.margin:
                 continue
@@ -74,6 +76,8 @@ class _Search:
                 seen.add(key)
                 draft = draft.apply(edit)
             if not draft.wrong:
+                if not found:
+                    end = min(end, expanded + limits.patience)
                 found.append(draft)
                 found.sort(key=lambda one: one.cost)
                 continue
@@ -97,10 +101,7 @@ class _Search:
                 if cost is None:
                     continue
                 edit = replace(edit, cost=cost)
-            try:
-                wrong = draft.wrong_after(edit)
-            except InputError:  # the evaluator cannot read it for one of the requests
-                continue
+            wrong = draft.wrong_after(edit)
             unfinished = bool(wrong & focus)
             if unfinished and not _nearer(draft, edit, focus):
                 continue
@@ -141,7 +142,7 @@ def _favour(edit: Edit, setting: Setting) -> float:
 
 def _focus(draft: Draft) -> int:
     """The wrong request to mend next: a wrongly allowed one, else one explicitly denied, else any."""
-    for mask in (draft.excess, draft.missing & draft.denies, draft.missing):
+    for mask in (draft.unread, draft.excess, draft.missing & draft.denies, draft.missing):
         if mask:
             return mask & -mask
     return 0
@@ -174,6 +175,9 @@ MOST_ROWS = 8
 def _rows(draft: Draft, focus: int) -> list[Row]:
     """The statements that decide the focus wrongly, or that nearly decide it rightly, nearest first."""
     missing = bool(focus & draft.missing)
+    refused = [row for row in draft.rows if row.unread & focus]
+    if refused:
+        return refused
     hitting = [row for row in draft.rows if row.hits & focus and row.allow != missing]
     if missing and focus & draft.allows:
         return hitting

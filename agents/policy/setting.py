@@ -98,8 +98,8 @@ class Setting:
         return "String", False
 
     def templates(self, names: Iterable[str]) -> list[str]:
-        """ARN globs of the resource types that some of the actions take."""
-        return list(dict.fromkeys(glob for action in names for glob in self.known.resource_types(action)))
+        """ARN templates of the resource types that some of the actions take."""
+        return list(dict.fromkeys(kind.arn for action in names for kind in self.known.types(action)))
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from opswright.agents.policy import action_patterns, arn_patterns
 from opswright.agents.policy.draft import Draft, Edit, View
 from opswright.agents.policy.evidence import bits
+from opswright.agents.policy.guess import Guess
 from opswright.agents.policy.operators.principals import EVERYBODY, entry_for
 from opswright.agents.policy.setting import Setting
+from opswright.tools.iam import globs
 from opswright.tools.iam.document import Effect, Entry, PrincipalEntry, Statement
 
 ELEMENTS = ("effect", "actions", "not_action", "resources", "not_resource", "principals", "not_principal", "conditions")
@@ -20,7 +22,7 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         other = Effect.DENY if row.allow else Effect.ALLOW
         yield view.edit("effect-flipped", 2.4, f"Effect {other}", replace(statement, effect=other))
         twin = any(_differences(statement, one.statement) <= 1 for one in view.draft.rows if one is not row)
-        yield view.edit("statement-added", 2.2 if twin else 4.6, "removed")
+        yield view.edit("statement-added", 3.2 if twin else 4.8, "removed")
     for name, field in (("actions", "not_action"), ("resources", "not_resource"), ("principals", "not_principal")):
         if getattr(statement, name) is None:
             continue
@@ -30,7 +32,7 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         if (focus & view.need and hits) or (focus & view.drop and not hits):
             label = f"{'Not' * negated}{name.capitalize().removesuffix('s')}"
             # People write Not elements rarely, and hardly ever in an Allow.
-            cost = 2.1 if not negated else 3.4 if row.allow else 2.6
+            cost = 2.1 if not negated else 3.4 if row.allow else 3.0
             yield view.edit("element-inverted", cost, label, turned)
 
 
@@ -47,10 +49,12 @@ def new_statements(draft: Draft, focus: int, setting: Setting) -> Iterator[Edit]
     wrong = (draft.missing & ~draft.denies) if allow else draft.excess
     service = action_patterns.split(evidence.actions(focus)[0])[0]
     same = sum(1 << i for i in bits(wrong) if action_patterns.split(evidence.requests[i].action)[0] == service)
-    for group in dict.fromkeys((same, wrong)):
+    place = evidence.resources(focus)[0]
+    there = sum(1 << i for i in bits(wrong) if evidence.requests[i].resource == place)
+    for group in dict.fromkeys((same, there, wrong)):
         actions = [setting.known.spelled(name) for name in evidence.actions(group)]
         named = evidence.principals(group)
-        for what in action_patterns.written(list(dict.fromkeys(actions)), setting.wild_actions):
+        for what in action_patterns.written(list(dict.fromkeys(actions)), setting.wild_actions, setting.known):
             for where in _places(evidence.resources(group), actions, setting):
                 statement = Statement(
                     -1,
@@ -64,12 +68,12 @@ def new_statements(draft: Draft, focus: int, setting: Setting) -> Iterator[Edit]
                 yield Edit("statement-dropped", None, (statement,), cost, note)
 
 
-def _places(resources: list[str], actions: list[str], setting: Setting) -> list[arn_patterns.Guess]:
+def _places(resources: list[str], actions: list[str], setting: Setting) -> list[Guess]:
     """The few likeliest ways to write the resources, entries of the policy among them."""
     found = arn_patterns.written(resources, setting.style, setting.templates(actions))
     for text in setting.resources:
-        if all(arn_patterns.globs.matches(text, resource) for resource in resources):
-            found.append(arn_patterns.Guess((text,), 2.6, "resource-dropped"))
+        if all(globs.matches(text, resource) for resource in resources):
+            found.append(Guess((text,), 2.6, "resource-dropped"))
     return sorted(found, key=lambda guess: guess.cost)[:5]
 
 

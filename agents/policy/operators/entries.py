@@ -56,8 +56,8 @@ def actions(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         evidence.action_mask,
         lambda mask, bit: _same_service(evidence, mask, bit),
         lambda entry, wanted: action_patterns.mended(entry, wanted, setting.known),
-        lambda wanted, _: _with_affinity(action_patterns.written(wanted, wild), texts, wanted),
-        lambda entry, needed, _: action_patterns.narrower(entry, needed),
+        lambda wanted, _: _with_affinity(action_patterns.written(wanted, wild, setting.known), texts, wanted),
+        lambda entry, needed, _: action_patterns.narrower(entry, needed, setting.known),
         (),
     )
     yield from _edits(dimension, view, focus)
@@ -108,7 +108,7 @@ def _type_of(resource: str) -> tuple[str, str, int]:
     if parts is None:
         return (resource, "", 0)
     cut = arn_patterns.tokens(parts[arn_patterns.REST])
-    return (parts[2], cut[0] if len(cut) > 1 else "", len(cut) if parts[2] == "s3" else 0)
+    return (parts[2], cut[0] if len(cut) > 1 and parts[2] != "s3" else "", min(len(cut), 3) if parts[2] == "s3" else 0)
 
 
 def _edits(dimension: Dimension, view: View, focus: int) -> Iterator[Edit]:

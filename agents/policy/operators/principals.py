@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from opswright.agents.policy.arn_patterns import Style, mended
 from opswright.agents.policy.draft import Edit, View
 from opswright.agents.policy.evidence import bits
+from opswright.agents.policy.guess import alike
 from opswright.agents.policy.setting import Setting
 from opswright.tools.iam.document import PrincipalEntry
 from opswright.tools.iam.principals import account_of, names
 
 _NUMBER = re.compile(r"\d{12}")
-_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+")
+_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d*):assumed-role/([^/]+)/.+")
 EVERYBODY = PrincipalEntry("*", "*")
 
 
@@ -70,7 +70,7 @@ def _cover(view: View, focus: int, need: int, keep: int, setting: Setting) -> It
         known = [e for e in setting.principals if e not in entries and all(names(e, name) for name in wanted)]
         for entry in known[:3]:
             yield _made(view, "principal-dropped", 3.0 if entry.kind != "*" else 4.0, (*entries, entry))
-        exact = tuple(entry_for(name) for name in wanted)
+        exact = tuple(dict.fromkeys(entry_for(_role_of(name)) for name in wanted))
         yield _made(view, "principal-dropped", 3.0 + 0.9 * (len(exact) - 1), (*entries, *exact))
         yield _made(view, "principal-narrowed", 4.6 if len(wanted) < 3 else 3.8, (EVERYBODY,))
 
@@ -79,15 +79,13 @@ def _mended(entry: PrincipalEntry, wanted: Sequence[str], setting: Setting) -> I
     if entry.kind == "*" or entry.text == "*":
         return
     accounts = {account for name in wanted if (account := account_of(name))}
-    if len(wanted) == 1:
-        session = _SESSION.fullmatch(wanted[0])
-        name = f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else wanted[0]
+    named = {_role_of(name) for name in wanted}
+    if len(named) == 1:
+        (name,) = named
         exact = entry_for(name)
         same = exact.kind == entry.kind
-        near = [g.cost for g in mended(entry.text, [name], Style(False, False)) if g.texts == (name,)]
-        yield exact, min([2.6 if same else 3.0, *near])
-        if exact.text == entry.text or (exact.kind != entry.kind and entry.text in wanted):
-            yield exact, 1.8
+        slip = alike(entry.text, name) is not None or exact.text == entry.text
+        yield exact, 1.7 if slip else 2.6 if same else 3.0
     if entry.kind == "AWS" and len(accounts) == 1:
         (account,) = accounts
         bare = _NUMBER.fullmatch(entry.text) is not None
@@ -97,6 +95,12 @@ def _mended(entry: PrincipalEntry, wanted: Sequence[str], setting: Setting) -> I
             yield PrincipalEntry("AWS", whole), 2.2 if bare or root else 3.2
         elif account_of(entry.text) == account:
             yield PrincipalEntry("AWS", f"arn:aws:iam::{account}:root"), 3.2
+
+
+def _role_of(principal: str) -> str:
+    """The role whose session a principal is; otherwise the principal itself."""
+    session = _SESSION.fullmatch(principal)
+    return f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else principal
 
 
 def _uncover(view: View, focus: int, keep: int, setting: Setting) -> Iterator[Edit]:
@@ -109,7 +113,7 @@ def _uncover(view: View, focus: int, keep: int, setting: Setting) -> Iterator[Ed
     lost = keep & ~(_mask(view, left) if left else 0)
     needed = evidence.principals(lost)
     if hit and needed:
-        exact = tuple(entry_for(name) for name in needed)
+        exact = tuple(dict.fromkeys(entry_for(_role_of(name)) for name in needed))
         yield _made(view, "principal-broadened", 2.8 + 0.8 * (len(exact) - 1), (*left, *exact))
         accounts = list(dict.fromkeys(account for name in needed if (account := account_of(name))))
         if accounts and all(account_of(name) for name in needed):
