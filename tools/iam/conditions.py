@@ -12,6 +12,7 @@ from opswright.errors import InputError
 from opswright.tools.iam import arns, globs, values, variables
 from opswright.tools.iam.document import ConditionTest, Request
 from opswright.tools.iam.operators import OPERATORS
+from opswright.tools.iam.words import plain
 
 Context = variables.Context
 PatternTest = Callable[[str, str], bool]
@@ -139,7 +140,7 @@ def _quantified(test: ConditionTest, key: str, holds: ValueTest, absent: bool) -
         if not given:
             return absent
         if len(given) > 1:
-            raise InputError(f"{test.operator} on {test.key} takes one value, the request has {len(given)}", test.key)
+            raise InputError(f"{test.operator} on {plain(test.key)} takes one value, the request has {len(given)}")
         return holds(given[0], context)
 
     return single

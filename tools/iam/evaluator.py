@@ -95,7 +95,7 @@ class _Lowered:
 # Keyed by identity: hashing a whole policy would cost more than deciding. The policy is kept beside its lowered form,
 # so that its id cannot pass to another object meanwhile.
 _RECENT: dict[int, tuple[Policy, tuple[_Lowered, ...]]] = {}
-_RECENT_LIMIT = 2048
+_RECENT_LIMIT = 256
 
 
 def _lower_policy(policy: Policy) -> tuple[_Lowered, ...]:

@@ -9,6 +9,7 @@ from opswright.tools.iam.conditions import condition_holds
 from opswright.tools.iam.document import Policy, Request, Span, Statement
 from opswright.tools.iam.evaluator import Decision, decide, mismatches
 from opswright.tools.iam.findings import Finding, findings
+from opswright.tools.iam.words import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +119,17 @@ def explain_request(policy: Policy, request: Request, database: ActionDatabase |
 
 
 def _summary(policy: Policy, request: Request, decision: Decision, database: ActionDatabase) -> str:
-    action = database.spelled(request.action)
+    action = plain(database.spelled(request.action))
     named = phrases.listed([_name(policy.statements[index]) for index in decision.statements], "and")
     if decision.outcome == "allow":
-        return f"{action} on {request.resource} is allowed by {named}."
+        return f"{action} on {plain(request.resource)} is allowed by {named}."
     if decision.outcome == "explicit_deny":
-        return f"{action} on {request.resource} is denied by {named}."
-    return f"{action} on {request.resource} is denied: no statement allows it."
+        return f"{action} on {plain(request.resource)} is denied by {named}."
+    return f"{action} on {plain(request.resource)} is denied: no statement allows it."
 
 
 def _name(statement: Statement) -> str:
-    return f"statement {statement.index}" + (f" ({statement.sid})" if statement.sid else "")
+    return f"statement {statement.index}" + (f" ({plain(statement.sid)})" if statement.sid else "")
 
 
 def _elements(
@@ -146,10 +147,10 @@ def _elements(
         holds = condition_holds(test, request, policy.variables)
         given = request.context.get(test.key.lower(), ())
         shown = ", ".join(given) if given else "absent"
-        rows.append(ElementAccount("Condition", holds, f"{phrases.when(test)}: {test.key} is {shown}"))
+        rows.append(ElementAccount("Condition", holds, f"{phrases.when(test)}: {plain(test.key)} is {plain(shown)}"))
     return rows
 
 
 def _element(name: str, failed: set[str], given: str, wanted: str) -> ElementAccount:
     matches = name not in failed
-    return ElementAccount(name, matches, f"{given} {'is' if matches else 'is not'} among {wanted}")
+    return ElementAccount(name, matches, f"{plain(given)} {'is' if matches else 'is not'} among {wanted}")

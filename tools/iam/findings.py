@@ -15,6 +15,7 @@ from opswright.tools.iam.document import ConditionTest, Effect, Entry, Policy, P
 from opswright.tools.iam.operators import OPERATORS
 from opswright.tools.iam.realism import any_value, can_act_on, suggestion
 from opswright.tools.iam.variables import Piece, Variable, pieces
+from opswright.tools.iam.words import plain, quoted
 
 _AWS_PRINCIPAL = re.compile(
     r"\*|[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:(root|user/[^*?]+|role/[^*?]+)"
@@ -61,11 +62,13 @@ def findings(policy: Policy, database: ActionDatabase) -> tuple[Finding, ...]:
 def _action_findings(statement: Statement, database: ActionDatabase) -> Iterator[Finding]:
     for entry in statement.actions:
         if ":" not in entry.text and entry.text.strip("*"):
-            yield _error("action-without-service", statement, f"{entry.text!r} names no service; AWS refuses it", entry)
+            yield _error(
+                "action-without-service", statement, f"{quoted(entry.text)} names no service; AWS refuses it", entry
+            )
         elif database.unknown(entry.text):
             near = None if globs.is_glob(entry.text) else database.nearest(entry.text)
             hint = f"; did you mean {near}?" if near else ""
-            text = f"{entry.text!r} is not among the AWS actions known here{hint}"
+            text = f"{quoted(entry.text)} is not among the AWS actions known here{hint}"
             yield _error("unknown-action", statement, text, entry)
 
 
@@ -73,7 +76,9 @@ def _resource_findings(statement: Statement, database: ActionDatabase) -> Iterat
     entries = statement.resources or ()
     for entry in entries:
         if arns.split(any_value(entry.text)) is None and entry.text != "*":
-            yield _error("resource-not-arn", statement, f"{entry.text!r} is no ARN and not *; AWS refuses it", entry)
+            yield _error(
+                "resource-not-arn", statement, f"{quoted(entry.text)} is no ARN and not *; AWS refuses it", entry
+            )
     if not entries or statement.not_resource or statement.not_action:
         return
     for action in statement.actions:
@@ -104,9 +109,9 @@ def _principal_findings(statement: Statement) -> Iterator[Finding]:
         if entry.kind == "AWS" and not _AWS_PRINCIPAL.fullmatch(entry.text):
             wild = globs.is_glob(entry.text)
             why = "a wildcard cannot match part of a principal" if wild else "it is no account, user, role or session"
-            yield _error("principal", statement, f"{entry.text!r} names nobody: {why}", entry)
+            yield _error("principal", statement, f"{quoted(entry.text)} names nobody: {why}", entry)
         elif entry.kind == "Service" and not _SERVICE.fullmatch(entry.text):
-            yield _error("principal", statement, f"{entry.text!r} is no service such as ec2.amazonaws.com", entry)
+            yield _error("principal", statement, f"{quoted(entry.text)} is no service such as ec2.amazonaws.com", entry)
     if statement.not_principal and statement.effect is Effect.ALLOW:
         yield _warning("not-principal", statement, "allows everyone except those named, anonymous users too", statement)
 
@@ -120,16 +125,16 @@ def _condition_findings(statement: Statement, database: ActionDatabase) -> Itera
         if operator.family == "arn":
             for entry in test.values:
                 if arns.split(any_value(entry.text)) is None:
-                    text = f"{entry.text!r} has fewer than the six parts of an ARN and matches nothing"
+                    text = f"{quoted(entry.text)} has fewer than the six parts of an ARN and matches nothing"
                     yield _error("short-arn", statement, text, entry)
         if key is not None and operator.family != "null" and key.multivalued != (test.quantifier is not None):
             yield _warning("set-operator", statement, _set_advice(test, key), test)
         if test.quantifier == "ForAllValues" and statement.effect is Effect.ALLOW and test.key.lower() not in present:
-            text = f"ForAllValues also holds without {test.key}; add Null with false to demand it"
+            text = f"ForAllValues also holds without {plain(test.key)}; add Null with false to demand it"
             yield _warning("for-all-values", statement, text, test)
         needs = operator.family != "null" and not test.if_exists and not operator.negated
         if needs and test.quantifier != "ForAllValues" and test.key.lower() in absent:
-            yield _error("contradiction", statement, f"{test.key} must be absent and have a value at once", test)
+            yield _error("contradiction", statement, f"{plain(test.key)} must be absent and have a value at once", test)
 
 
 def _demands(test: ConditionTest, value: str) -> bool:
@@ -150,8 +155,8 @@ def _known_key(name: str, statement: Statement, database: ActionDatabase) -> Con
 
 def _set_advice(test: ConditionTest, key: ConditionKey) -> str:
     if key.multivalued:
-        return f"{test.key} may hold several values; use ForAnyValue or ForAllValues"
-    return f"{test.key} holds one value; {test.quantifier} with it can allow too much"
+        return f"{plain(test.key)} may hold several values; use ForAnyValue or ForAllValues"
+    return f"{plain(test.key)} holds one value; {test.quantifier} with it can allow too much"
 
 
 def _variable_findings(policy: Policy, statement: Statement) -> Iterator[Finding]:
@@ -160,19 +165,19 @@ def _variable_findings(policy: Policy, statement: Statement) -> Iterator[Finding
         if "${" not in entry.text:
             continue
         if not policy.variables:
-            text = f"{entry.text!r} is taken literally; a variable needs Version 2012-10-17"
+            text = f"{quoted(entry.text)} is taken literally; a variable needs Version 2012-10-17"
             yield _warning("variable-without-version", statement, text, entry)
         elif _malformed(entry.text):
-            text = f"{entry.text!r} holds a variable that is not closed, or has no name"
+            text = f"{quoted(entry.text)} holds a variable that is not closed, or has no name"
             yield _error("variable", statement, text, entry)
     for entry in statement.resources or ():
         if policy.variables and _early(entry.text):
-            text = f"{entry.text!r} has a variable before the fifth colon, where AWS allows none"
+            text = f"{quoted(entry.text)} has a variable before the fifth colon, where AWS allows none"
             yield _warning("variable", statement, text, entry)
     others: tuple[Entry | PrincipalEntry, ...] = (*statement.actions, *(statement.principals or ()))
     for other in others:
         if "${" in other.text:
-            text = f"{other.text!r}: variables count in resources and condition values only"
+            text = f"{quoted(other.text)}: variables count in resources and condition values only"
             yield _error("variable", statement, text, other)
 
 
@@ -197,7 +202,7 @@ def _idle_findings(policy: Policy, statement: Statement, database: ActionDatabas
     other = idle_because_of(policy, statement, database)
     if other is None:
         return
-    name = f"statement {other.index}" + (f" ({other.sid})" if other.sid else "")
+    name = f"statement {other.index}" + (f" ({plain(other.sid)})" if other.sid else "")
     if other.effect is statement.effect:
         yield _warning("redundant", statement, f"{name} already covers everything this statement does", statement)
     else:
@@ -209,9 +214,9 @@ def _sid_findings(policy: Policy) -> Iterator[Finding]:
     identity = all(statement.principals is None for statement in policy.statements)
     for statement in policy.statements:
         if statement.sid and sids[statement.sid] > 1:
-            yield _error("sid", statement, f"the Sid {statement.sid!r} is used more than once", statement)
+            yield _error("sid", statement, f"the Sid {quoted(statement.sid)} is used more than once", statement)
         if statement.sid and identity and not re.fullmatch(r"[A-Za-z0-9]*", statement.sid):
-            text = f"the Sid {statement.sid!r} may hold letters and digits only in an identity policy"
+            text = f"the Sid {quoted(statement.sid)} may hold letters and digits only in an identity policy"
             yield _error("sid", statement, text, statement)
 
 

@@ -9,6 +9,7 @@ from opswright.tools.iam import values, variables
 from opswright.tools.iam.document import ConditionTest, Entry
 from opswright.tools.iam.operators import Operator, UnknownOperator, read_operator
 from opswright.tools.iam.places import Place
+from opswright.tools.iam.words import plain, quoted
 
 _READABLE: dict[str, tuple[Callable[[str], object], str]] = {
     "numeric": (values.number, "a number, such as 10 or 1.5"),
@@ -46,7 +47,10 @@ def _check_case(block: dict[str, Json], place: Place) -> None:
     for key in block:
         first = seen.setdefault(key.lower(), key)
         if first != key:
-            _fail(place.name(key), f"the key {key!r} is {first!r} again (case does not count); merge their values")
+            _fail(
+                place.name(key),
+                f"the key {quoted(key)} is {quoted(first)} again (case does not count); merge their values",
+            )
 
 
 def _test(operator: tuple[Operator, object, bool], key: str, raw: Json, place: Place) -> ConditionTest:
@@ -61,19 +65,19 @@ def _values(operator: Operator, key: str, raw: Json, place: Place) -> tuple[Entr
     if not isinstance(raw, list):
         return (_value(operator, key, raw, place),)
     if not raw:
-        _fail(place, f"{operator.name} on {key} has an empty list of values; give at least one")
+        _fail(place, f"{operator.name} on {plain(key)} has an empty list of values; give at least one")
     return tuple(_value(operator, key, item, place.item(index)) for index, item in enumerate(raw))
 
 
 def _value(operator: Operator, key: str, raw: Json, place: Place) -> Entry:
     text = scalar_text(raw)
     if text is None:
-        _fail(place, f"a value of {operator.name} on {key} must be a string, a number or true/false")
+        _fail(place, f"a value of {operator.name} on {plain(key)} must be a string, a number or true/false")
     readable = _READABLE.get(operator.family)
     if readable is not None and readable[0](text) is None:
         if variables.has_variables(text):
             _fail(place, f"{operator.name} takes no policy variable; only string and ARN operators do")
-        _fail(place, f"{operator.name} on {key} needs {readable[1]}, not {text[:60]!r}")
+        _fail(place, f"{operator.name} on {plain(key)} needs {readable[1]}, not {quoted(text)}")
     return Entry(text, place.span)
 
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 from opswright.errors import InputError
 from opswright.nouns import Json
 from opswright.tools.iam.document import Span
+from opswright.tools.iam.words import plain, quoted
 
 MAX_DEPTH = 100
 MAX_DIGITS = 400  # a longer number is a mistake, and converting it is quadratic
@@ -94,7 +95,7 @@ class _Reader:
         self.name = name
 
     def fail(self, message: str, at: int) -> NoReturn:
-        raise InputError(message, f"{self.name}:{Lines(self.text).span(at, at)}")
+        raise InputError(message, f"{plain(self.name, 1000)}:{Lines(self.text).span(at, at)}")
 
     def skip(self, pos: int) -> int:
         match = _SPACE.match(self.text, pos)
@@ -202,10 +203,10 @@ class _Reader:
         name = self.string(pos)
         if name.value in node.members:
             first = Lines(self.text).span(*node.names[name.value])
-            self.fail(f"the name {name.value!r} is already used at {first}; keep one of the two", pos)
+            self.fail(f"the name {quoted(name.value)} is already used at {first}; keep one of the two", pos)
         colon = self.skip(name.end)
         if self.text[colon : colon + 1] != ":":
-            self.fail(f"expected : after the name {name.value!r}, found {_shown(self.text, colon)}", colon)
+            self.fail(f"expected : after the name {quoted(name.value)}, found {_shown(self.text, colon)}", colon)
         child = self.value(colon + 1, depth + 1)
         node.names[name.value] = (name.start, name.end)
         node.members[name.value] = child

@@ -7,6 +7,7 @@ moved is told; where two readings are possible the narrower one is taken. What s
 from opswright.nouns import Json
 from opswright.tools.iam.operators import UnknownOperator, read_operator
 from opswright.tools.iam.parser import STATEMENT_ELEMENTS, TOP_ELEMENTS
+from opswright.tools.iam.words import quoted
 
 
 def mend(value: Json) -> tuple[Json, tuple[str, ...]]:
@@ -32,7 +33,7 @@ def _statement(value: Json, where: str, notes: list[str]) -> Json:
     effect = statement.get("Effect")
     if isinstance(effect, str) and effect not in ("Allow", "Deny") and effect.capitalize() in ("Allow", "Deny"):
         statement["Effect"] = effect.capitalize()
-        notes.append(f"{where}: Effect {effect!r} respelled")
+        notes.append(f"{where}: Effect {quoted(effect)} respelled")
     for name in ("Principal", "NotPrincipal"):
         if isinstance(statement.get(name), list):
             statement[name] = {"AWS": statement[name]}
@@ -66,11 +67,11 @@ def _respelled(value: dict[str, Json], names: tuple[str, ...], where: str, notes
     for name, item in value.items():
         proper = known.get(name.lower())
         if proper is None:
-            notes.append(f"{where}: unknown element {name!r} left out")
+            notes.append(f"{where}: unknown element {quoted(name)} left out")
         elif proper in done or (proper != name and proper in value):
-            notes.append(f"{where}: {name!r} left out, {proper} is there already")
+            notes.append(f"{where}: {quoted(name)} left out, {proper} is there already")
         else:
             if proper != name:
-                notes.append(f"{where}: {name!r} respelled as {proper}")
+                notes.append(f"{where}: {quoted(name)} respelled as {proper}")
             done[proper] = item
     return done

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from opswright.tools.iam.document import Quantifier
+from opswright.tools.iam.words import quoted
 
 Family = Literal["string", "numeric", "date", "bool", "binary", "ip", "arn", "null"]
 
@@ -69,7 +70,7 @@ def read_operator(text: str) -> tuple[Operator, Quantifier | None, bool]:
     if ":" in text:
         prefix, rest = text.split(":", 1)
         if prefix.lower() not in _QUANTIFIERS:
-            raise UnknownOperator(f"unknown set operator {prefix!r} (ForAnyValue and ForAllValues exist)")
+            raise UnknownOperator(f"unknown set operator {quoted(prefix)} (ForAnyValue and ForAllValues exist)")
         quantifier = _QUANTIFIERS[prefix.lower()]
     lower = rest.lower()
     if_exists = lower.endswith("ifexists")
@@ -81,7 +82,7 @@ def read_operator(text: str) -> tuple[Operator, Quantifier | None, bool]:
 
         near = get_close_matches(lower, _BY_LOWER, 1, 0.7)
         hint = f"; did you mean {_BY_LOWER[near[0]].name}?" if near else ""
-        raise UnknownOperator(f"unknown condition operator {text!r}{hint}")
+        raise UnknownOperator(f"unknown condition operator {quoted(text)}{hint}")
     if operator.family == "null" and if_exists:
         raise UnknownOperator("Null takes no IfExists: it already asks whether the key exists")
     if operator.family == "null" and quantifier is not None:

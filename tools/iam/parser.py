@@ -14,6 +14,7 @@ from opswright.tools.iam.document import Effect, Entry, Policy, PrincipalEntry, 
 from opswright.tools.iam.grammar_conditions import read_conditions
 from opswright.tools.iam.json_text import read_json
 from opswright.tools.iam.places import Nowhere, PathPlace, Place, SourcePlace
+from opswright.tools.iam.words import quoted
 
 MAX_BYTES = 1024 * 1024
 VERSIONS = ("2012-10-17", "2008-10-17")
@@ -135,12 +136,12 @@ def _check_names(value: dict[str, Json], known: Sequence[str], place: Place, wha
             continue
         lower = {other.lower(): other for other in known}
         if name.lower() in lower:
-            fail(place.name(name), f"element {name!r} must be written {lower[name.lower()]!r}")
+            fail(place.name(name), f"element {quoted(name)} must be written {lower[name.lower()]!r}")
         from difflib import get_close_matches  # costs 5 ms, and only bad input needs it
 
         near = get_close_matches(name.lower(), lower, 1, 0.75)
         hint = f"; did you mean {lower[near[0]]!r}?" if near else f"; {what} has {', '.join(known)}"
-        fail(place.name(name), f"unknown element {name!r}{hint}")
+        fail(place.name(name), f"unknown element {quoted(name)}{hint}")
 
 
 def _one_of(value: dict[str, Json], name: str, negation: str, place: Place) -> str | None:
@@ -201,4 +202,4 @@ def _short(value: Json) -> str:
     """A string as it is quoted in messages, at most 60 characters; the kind of anything else."""
     if not isinstance(value, str):
         return _kind(value)
-    return repr(value if len(value) <= 60 else value[:57] + "...")
+    return quoted(value)

@@ -4,6 +4,7 @@ from opswright.tools.iam.actions import ActionDatabase
 from opswright.tools.iam.document import ConditionTest, Effect, PrincipalEntry, Statement
 from opswright.tools.iam.globs import is_glob
 from opswright.tools.iam.operators import OPERATORS
+from opswright.tools.iam.words import plain
 
 _SHOWN = 6  # of a long list; the rest is counted
 
@@ -33,6 +34,7 @@ _VERBS = {
 
 def listed(texts: list[str], joint: str = "or") -> str:
     """`a, b or c`; a long list is cut and counted."""
+    texts = [plain(text) for text in texts]
     if len(texts) > _SHOWN + 1:
         texts = [*texts[:_SHOWN], f"{len(texts) - _SHOWN} more"]
     return f"{', '.join(texts[:-1])} {joint} {texts[-1]}" if len(texts) > 1 else "".join(texts)
@@ -89,19 +91,18 @@ def when(test: ConditionTest) -> str:
     texts = [entry.text if entry.text else '""' for entry in test.values]
     if operator.family == "null":
         wanted = {text.lower() for text in texts}
-        return (
-            f"{test.key} is {'absent or present' if len(wanted) > 1 else 'absent' if 'true' in wanted else 'present'}"
-        )
+        state = "absent or present" if len(wanted) > 1 else "absent" if "true" in wanted else "present"
+        return f"{plain(test.key)} is {state}"
     verb = _VERBS[operator.positive][operator.negated]
     values = listed(texts, "and" if operator.negated else "or")
     if operator.negated and len(texts) > 1:
         verb += " any of"
     if test.quantifier == "ForAllValues":
-        return f"every value of {test.key} {verb} {values} (also when there is none)"
+        return f"every value of {plain(test.key)} {verb} {values} (also when there is none)"
     if test.quantifier == "ForAnyValue":
         tail = ", or there is none" if test.if_exists else ""
-        return f"some value of {test.key} {verb} {values}{tail}"
-    return f"{test.key} {verb} {values}{', or is absent' if test.if_exists or operator.negated else ''}"
+        return f"some value of {plain(test.key)} {verb} {values}{tail}"
+    return f"{plain(test.key)} {verb} {values}{', or is absent' if test.if_exists or operator.negated else ''}"
 
 
 def sentence(statement: Statement, database: ActionDatabase) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from opswright.tools.iam.document import NOWHERE, Span
 from opswright.tools.iam.json_text import JsonText, Node
+from opswright.tools.iam.words import plain
 
 
 class Place(Protocol):
@@ -57,7 +58,7 @@ class SourcePlace:
         return SourcePlace(self._text, self._node.items[index])
 
     def where(self) -> str:
-        return f"{self._text.name}:{self.span}"
+        return f"{plain(self._text.name, 1000)}:{self.span}"
 
 
 class PathPlace:
@@ -80,7 +81,7 @@ class PathPlace:
         return PathPlace(self._name, f"{self._path}[{index}]")
 
     def where(self) -> str:
-        return f"{self._name}: {self._path}" if self._path else self._name
+        return plain(f"{self._name}: {self._path}" if self._path else self._name, 1000)
 
 
 class Nowhere:

@@ -8,19 +8,21 @@
 A pattern is `{action, resource?, principal?, context?}`, each a glob or a list of globs; a bare string is the action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Literal, NoReturn
 
 from opswright.errors import InputError
 from opswright.nouns import Json
 from opswright.tools.iam import globs
+from opswright.tools.iam.condition_keys import global_key
 from opswright.tools.iam.document import NOWHERE, Request, Span
 from opswright.tools.iam.grammar_conditions import scalar_text
 from opswright.tools.iam.json_text import JsonText, read_json
 from opswright.tools.iam.parser import read_text
 from opswright.tools.iam.places import PathPlace, Place, SourcePlace
+from opswright.tools.iam.words import plain, quoted
 from opswright.tools.iam.yaml_text import read_yaml
 
 RequestEffect = Literal["allow", "deny"]
@@ -69,7 +71,7 @@ class Pattern:
         if self.principals is not None:
             parts += ["by", _listed(self.principals)]
         if self.context:
-            parts += ["with", ", ".join(f"{key}={_listed(wanted)}" for key, wanted in self.context.items())]
+            parts += ["with", ", ".join(f"{plain(key)}={_listed(wanted)}" for key, wanted in self.context.items())]
         return " ".join(parts)
 
 
@@ -121,7 +123,7 @@ def _requests(value: Json, place: Place) -> tuple[SpecRequest, ...]:
         at = place.item(index)
         request = _request(item, index, at)
         if request.id in places:
-            _fail(at, f"the id {request.id!r} is already used at {places[request.id].where()}; give each its own")
+            _fail(at, f"the id {quoted(request.id)} is already used at {places[request.id].where()}; give each its own")
         places[request.id] = at
         requests.append(request)
     return tuple(requests)
@@ -134,10 +136,10 @@ def _request(value: Json, index: int, place: Place) -> SpecRequest:
             _fail(place, f"the request has no {name}; add one")
     effect = _text(value["effect"], place.member("effect"), "effect").lower()
     if effect not in ("allow", "deny"):
-        _fail(place.member("effect"), f"effect must be allow or deny, not {effect[:40]!r}")
+        _fail(place.member("effect"), f"effect must be allow or deny, not {quoted(effect)}")
     action = _text(value["action"], place.member("action"), "action")
     if not action.strip() or globs.is_glob(action):
-        _fail(place.member("action"), f"{action[:60]!r} is not one action; patterns go to never, always or may")
+        _fail(place.member("action"), f"{quoted(action)} is not one action; patterns go to never, always or may")
     request = Request(
         action=action,
         resource=_text(value["resource"], place.member("resource"), "resource"),
@@ -175,7 +177,7 @@ def _pattern(value: Json, place: Place) -> Pattern:
 
 def _action_glob(text: str, place: Place) -> str:
     if ":" not in text and text.strip("*"):
-        _fail(place, f"{text[:60]!r} names no service; write service:action, such as s3:Get*")
+        _fail(place, f"{quoted(text)} names no service; write service:action, such as s3:Get*")
     return text.lower()
 
 
@@ -187,9 +189,9 @@ def _context(value: Json, place: Place, what: str) -> Mapping[str, tuple[str, ..
         if not isinstance(key, str) or not key.strip():
             _fail(place, f"{what} has a key that is no name")
         if key.lower() in context:
-            _fail(place.name(key), f"the key {key!r} is there twice (case does not count); keep one")
+            _fail(place.name(key), f"the key {quoted(key)} is there twice (case does not count); keep one")
         at = place.member(key)
-        context[key.lower()] = () if raw == [] else _texts(raw, at, key)
+        context[key.lower()] = () if raw == [] else _texts(raw, at, plain(key))
     return context
 
 
@@ -213,7 +215,7 @@ def _object(value: Json, names: tuple[str, ...], place: Place, what: str) -> Non
         _fail(place, f"{what} is an object with {', '.join(names)}")
     for name in value:
         if name not in names:
-            _fail(place.name(name), f"{what} has no {str(name)[:40]!r}; it has {', '.join(names)}")
+            _fail(place.name(name), f"{what} has no {quoted(str(name))}; it has {', '.join(names)}")
 
 
 def _any(patterns: tuple[str, ...], text: str) -> bool:
@@ -221,7 +223,8 @@ def _any(patterns: tuple[str, ...], text: str) -> bool:
 
 
 def _listed(texts: tuple[str, ...]) -> str:
-    return texts[0] if len(texts) == 1 else "{" + ", ".join(texts) + "}"
+    shown = [plain(text) for text in texts]
+    return shown[0] if len(shown) == 1 else "{" + ", ".join(shown) + "}"
 
 
 def _fail(place: Place, message: str) -> NoReturn:
@@ -230,25 +233,35 @@ def _fail(place: Place, message: str) -> NoReturn:
 
 def contradictions(spec: Spec) -> list[str]:
     """Why the specification cannot be met, one line each, naming ids; empty when nothing speaks against it."""
-    found = []
+    return [*_both_ways(spec), *_against_bounds(spec), *_bounds_against_each_other(spec)]
+
+
+def _both_ways(spec: Spec) -> Iterator[str]:
     seen: dict[tuple[object, ...], SpecRequest] = {}
     for item in spec.requests:
         first = seen.setdefault(_identity(item.request), item)
-        if first.effect != item.effect:
-            allowed, denied = (first, item) if first.effect == "allow" else (item, first)
-            found.append(f"{allowed.id} allows and {denied.id} denies the same request ({item.request.action})")
+        if first.effect == item.effect:
+            continue
+        allowed, denied = (first.id, item.id) if first.effect == "allow" else (item.id, first.id)
+        action = plain(item.request.action)
+        yield f"{plain(allowed)} allows and {plain(denied)} denies the same request ({action})"
+
+
+def _against_bounds(spec: Spec) -> Iterator[str]:
     for item in spec.requests:
-        bounds = spec.never if item.effect == "allow" else spec.always
-        word = "never" if item.effect == "allow" else "always"
+        allowed = item.effect == "allow"
+        bounds, word, verb = (spec.never, "never", "allows") if allowed else (spec.always, "always", "denies")
         hit = next((number for number, pattern in enumerate(bounds, 1) if pattern.matches(item.request)), None)
         if hit is not None:
-            verb = "allows" if item.effect == "allow" else "denies"
-            found.append(f"{item.id} {verb} {item.request.action}, which {word} {hit} ({bounds[hit - 1]}) rules out")
-    for first_number, wanted in enumerate(spec.always, 1):
-        for second_number, forbidden in enumerate(spec.never, 1):
+            action = plain(item.request.action)
+            yield f"{plain(item.id)} {verb} {action}, which {word} {hit} ({bounds[hit - 1]}) rules out"
+
+
+def _bounds_against_each_other(spec: Spec) -> Iterator[str]:
+    for first, wanted in enumerate(spec.always, 1):
+        for second, forbidden in enumerate(spec.never, 1):
             if _overlap(wanted, forbidden):
-                found.append(f"always {first_number} ({wanted}) and never {second_number} ({forbidden}) share requests")
-    return found
+                yield f"always {first} ({wanted}) and never {second} ({forbidden}) share requests"
 
 
 def _identity(request: Request) -> tuple[object, ...]:
@@ -256,13 +269,15 @@ def _identity(request: Request) -> tuple[object, ...]:
     return request.action.lower(), request.resource, request.principal, context
 
 
-_Texts = TypeVar("_Texts", bound=tuple[str, ...])
-
-
 def _overlap(one: Pattern, other: Pattern) -> bool:
-    """Whether some request is in both. A key with several values can meet both contexts, so contexts never part."""
+    """Whether some request is in both. A key that may hold several values can meet both contexts at once."""
     if not _meet(one.actions, other.actions) or not _meet(one.resources, other.resources):
         return False
+    for key in one.context.keys() & other.context.keys():
+        known = global_key(key)
+        several = known is not None and known.multivalued
+        if not several and not _meet(one.context[key], other.context[key]):
+            return False
     if one.principals is None or other.principals is None:
         return True
     return _meet(one.principals, other.principals)

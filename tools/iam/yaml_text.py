@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NoReturn
 from opswright.errors import InputError
 from opswright.nouns import Json
 from opswright.tools.iam.json_text import MAX_DEPTH, JsonText, Lines, Node
+from opswright.tools.iam.words import plain, quoted
 
 if TYPE_CHECKING:
     import yaml
 
 _SCALAR_TAGS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp"))
 _NULL, _BOOL = _SCALAR_TAGS[4], _SCALAR_TAGS[3]
+_MERGE = "tag:yaml.org,2002:merge"
 _VALUE = "tag:yaml.org,2002:value"  # a lone "="
 
 
@@ -46,7 +48,7 @@ class _Reader:
         self.name = name
 
     def fail(self, message: str, at: int) -> NoReturn:
-        raise InputError(message, f"{self.name}:{Lines(self.text).span(at, at)}")
+        raise InputError(message, f"{plain(self.name, 1000)}:{Lines(self.text).span(at, at)}")
 
     def scan(self, events: "object") -> None:
         """Refuses aliases and deep nesting before anything is built (an alias bomb is small as text)."""
@@ -87,16 +89,20 @@ class _Reader:
         return raw.value
 
     def mapping(self, raw: "yaml.MappingNode") -> Node:
+        import yaml
+
         node = Node({}, raw.start_mark.index, raw.end_mark.index)
         for key, value in raw.value:
             at = key.start_mark.index
-            if not hasattr(key, "style") or key.tag == _NULL or not isinstance(key.value, str):
+            if not isinstance(key, yaml.ScalarNode):
                 self.fail("a name must be a string", at)
-            if key.tag not in _SCALAR_TAGS:
-                self.fail(f"the name {key.value!r} is not supported here; write the values out", at)
+            if key.tag == _MERGE:
+                self.fail("the merge key << is not supported; write the values out", at)
+            if key.tag != _SCALAR_TAGS[0]:
+                self.fail(f"the name {quoted(key.value)} is no string; put it in quotes", at)
             if key.value in node.members:
                 first = Lines(self.text).span(*node.names[key.value])
-                self.fail(f"the name {key.value!r} is already used at {first}; keep one of the two", at)
+                self.fail(f"the name {quoted(key.value)} is already used at {first}; keep one of the two", at)
             child = self.node(value)
             node.names[key.value] = (at, key.end_mark.index)
             node.members[key.value] = child

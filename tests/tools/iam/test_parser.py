@@ -151,6 +151,18 @@ def test_what_aws_refuses_is_refused_where_it_stands(text: str, place: str, mess
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("odd", ["x" * 100_000, "line\nbreak\x1b[31m"])
+def test_foreign_text_stays_short_and_on_one_line(odd: str) -> None:
+    good: Json = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    conditions: list[Json] = [{odd: {}}, {f"{odd}:Bool": {}}, {"Bool": {odd: odd}}, {"Bool": {odd: []}}]
+    values: list[Json] = [{odd: 1}, {"Statement": {**good, "Effect": odd}}, {"Statement": {**good, odd: 1}}]
+    for value in [*values, *({"Statement": {**good, "Condition": block}} for block in conditions)]:
+        for attempt in range(2):
+            with pytest.raises(InputError) as caught:
+                _ = parse_policy(json.dumps(value), odd) if attempt else policy_from_value(value, odd)
+            assert len(str(caught.value)) < 2500 and str(caught.value).isprintable()
+
+
 def test_a_value_without_positions_is_reported_by_its_path() -> None:
     value = json.loads(statement(Condition={"NumericEquals": {"a": ["1", "x"]}}))
     with pytest.raises(

@@ -87,9 +87,10 @@ BAD = [
     ("never: !!python/name:os.system x", "1:8", "the tag"),
     ("never: !mine x", "1:8", "the tag !mine"),
     ("never: a:b\n---\nnever: c:d", "2:1", "broken YAML"),
-    ("<<: {a: b}", "1:1", "'<<' is not supported"),
+    ("<<: {a: b}", "1:1", "the merge key << is not supported"),
     ("? [a]\n: 2", "1:3", "a name must be a string"),
-    ("~: 2", "1:1", "a name must be a string"),
+    ("~: 2", "1:1", "the name '~' is no string; put it in quotes"),
+    ("requests:\n- {effect: allow, action: a:b, resource: x, context: {10: a}}", "2:55", "the name '10' is no string"),
     ("never: a:b\nnever: c:d", "2:1", "'never' is already used at 1:1"),
     ("x: \x01", "1:4", "cannot hold this control character"),
     ("[" * 5000, "1:101", "nested more than"),
@@ -193,6 +194,15 @@ CONTRADICTIONS: list[tuple[Json, list[str]]] = [
     ({"never": {"action": "s3:*", "resource": "a*"}, "always": {"action": "*:Get*", "resource": "b*"}}, []),
     ({"never": {"action": "*", "principal": "a"}, "always": {"action": "*", "principal": "b"}}, []),
     ({"never": {"action": "*", "principal": "a*"}, "always": "s3:*"}, ["share requests"]),
+    ({"never": {"action": "*", "context": {"k": "a"}}, "always": {"action": "*", "context": {"K": "b"}}}, []),
+    ({"never": {"action": "*", "context": {"k": "a*"}}, "always": {"action": "*", "context": {"k": "*b"}}}, ["share"]),
+    (
+        {
+            "never": {"action": "*", "context": {"aws:TagKeys": "a"}},
+            "always": {"action": "*", "context": {"aws:tagkeys": "b"}},
+        },
+        ["share"],
+    ),
 ]
 
 
