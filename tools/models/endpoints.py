@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from opswright.errors import ConfigError, EndpointFailed, ModelCallsForbidden
@@ -147,6 +147,8 @@ class Endpoints:
                 elif failure.counted is not None:
                     hold.settle(taken(failure.counted, question, price, self._clock() - started)[1])
                 raise
+            if self.models.token_counts == "estimated":
+                answer = replace(answer, estimated=True)
             answer, usage = taken(answer, question, price, self._clock() - started)
             hold.settle(usage)
         return Reached(answer, usage, deployment.model, mode, tries)

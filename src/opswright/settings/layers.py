@@ -30,6 +30,7 @@ VARIABLES = {
     "OPSWRIGHT_MODEL_MID": "models.mid",
     "OPSWRIGHT_MODEL_HIGH": "models.high",
     "OPSWRIGHT_MODEL_CALLS": "models.calls",
+    "OPSWRIGHT_TOKEN_COUNTS": "models.token_counts",
     "OPSWRIGHT_MODEL_TIMEOUT": "models.timeout_s",
     "OPSWRIGHT_MODEL_RETRIES": "models.retries",
     "OPSWRIGHT_CACHE": "models.cache",

@@ -71,6 +71,7 @@ class ModelSettings(_Section):
     mid: tuple[Deployment, ...] = ()
     high: tuple[Deployment, ...] = ()
     calls: Literal["allow", "forbid"] = "allow"
+    token_counts: Literal["reported", "estimated"] = "reported"  # estimated: the endpoint only guesses them
     timeout_s: float = Field(default=120.0, gt=0)
     retries: int = Field(default=2, ge=0, le=10)
     cache: bool = True

@@ -111,6 +111,18 @@ def test_record_and_replay_elsewhere_without_endpoint_key_or_settings(bench: Bui
     assert again.ledger.spent.cost_usd == pytest.approx(it.ledger.spent.cost_usd)
 
 
+def test_counts_that_an_endpoint_only_guesses_are_recorded_as_estimates(bench: Build, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    it = bench(stores=Stores(recording=Recording(path)), models={"token_counts": "estimated"})
+    it.server.script(completion(GOOD))
+    it.ask()
+    assert it.ledger.spent.estimated
+    assert Recording(path).header()["token_counts"] == "estimated"
+    again = bench(stores=Stores(recording=Recording(path), replay=True))
+    again.ask()
+    assert again.ledger.spent.estimated
+
+
 def test_a_replay_never_calls(bench: Build, tmp_path: Path) -> None:
     recording = Recording(tmp_path / "none.jsonl", command="opswright eval run fruit --record")
     it = bench(stores=Stores(recording=recording, replay=True))
