@@ -1,11 +1,8 @@
 """Between a command and a run: what the shared options choose, who answers approvals, what is printed of a run."""
 
-import sys
-
 from opswright.agents.results import RunResult
 from opswright.agents.wiring import Choices, Doors
-from opswright.console import Failure, Format, Options, Reply, Status, heading, hint, one_line, visible
-from opswright.nouns import Action
+from opswright.console import Failure, Options, Reply, Status, person
 
 
 def choices_of(options: Options) -> Choices:
@@ -15,20 +12,7 @@ def choices_of(options: Options) -> Choices:
 
 def doors_of(options: Options) -> Doors:
     """A run's doors for a command: progress on stderr, and questions where a person sits at a terminal."""
-    terminal = options.format is Format.TEXT and sys.stdin.isatty() and sys.stderr.isatty()
-    return Doors(say=options.progress, ask=ask_at_terminal if terminal else None)
-
-
-def ask_at_terminal(action: Action, reason: str) -> bool:
-    """Shows what the action does and asks; only `y` or `yes` is a yes."""
-    import click
-
-    click.echo(heading(f"{action.effect} ({action.risk}, {action.environment}): {one_line(reason)}"), err=True)
-    click.echo(visible(action.preview or str(dict(action.arguments))), err=True)
-    try:
-        return click.confirm(hint("Do it?"), default=False, err=True)
-    except click.Abort:  # end of input is no answer; Ctrl-C comes as one too, and the run can be resumed
-        return False
+    return Doors(say=options.progress, ask=person(options.format))
 
 
 def reply_of(run: RunResult, text: str | None = None) -> Reply:

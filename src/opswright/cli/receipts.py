@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opswright.agents.manifests import Manifest
     from opswright.agents.ports import Specialist
     from opswright.agents.receipts import Verification
+    from opswright.knowledge.journal import Journal
 
 RECEIPT = click.argument("file", metavar="RECEIPT", type=click.Path(path_type=Path))
 KEY = click.option(
@@ -90,7 +91,7 @@ def apply(options: Options, file: Path, keys: tuple[str, ...]) -> Reply:
 
     while True:
         try:
-            return _reply(apply_receipt(found, specialist, manifest.risk, workshop, show))
+            return _reply(apply_receipt(found, specialist, manifest.risk, workshop, show), journal)
         except ApprovalNeeded as needed:
             _let_a_person_answer(options, needed)
 
@@ -145,13 +146,20 @@ def _plan(actions: tuple[Action, ...]) -> Reply:
     return Reply(Status.DONE, {"planned": rows}, text)
 
 
-def _reply(applied: "Applied") -> Reply:
+def _reply(applied: "Applied", journal: "Journal") -> Reply:
+    from opswright.agents.attempts import Attempts
+
+    hashes = {action.hash for action in applied.actions}
+    adopted = [one for one in Attempts(journal).all() if one.kept and one.how_undone is None]
+    ids = [one.seq for one in adopted if one.action.hash in hashes]
     result: Json = {
         "applied": not applied.already,
         "already": applied.already,
         "actions": [as_json(action) | {"hash": action.hash} for action in applied.actions],
         "results": list(applied.results),
         "verdict": as_json(applied.verdict),
+        "undo": ids,
     }
     what = "nothing to do: it is applied already" if applied.already else good("applied")
-    return Reply(Status.DONE, result, f"{what}: {visible(applied.verdict.reason)}")
+    lines = [f"{what}: {visible(applied.verdict.reason)}", *(f"to take it back: opswright undo {id}" for id in ids)]
+    return Reply(Status.DONE, result, "\n".join(lines))

@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 def undo(options: Options, id: int | None, everything: bool, force: bool) -> Reply:
     """Take back one change by its ID, or with --all everything that is left over.
 
-    Without either, lists the changes that are neither undone nor adopted. What a running process works on is never
-    touched.
+    Without either, lists the changes that stand. What a running process works on is never touched.
     """
+    from opswright.agents.attempts import Attempts
     from opswright.agents.undo import Undoer
     from opswright.knowledge.journal import Journal
 
     if id is not None and everything:
         raise click.UsageError("give either an ID or --all", click.get_current_context())
-    undoer = Undoer(Journal(options.settings.journal_path), options.settings.leases_dir)
+    journal = Journal(options.settings.journal_path)
+    undoer = Undoer(journal, options.settings.leases_dir)
     if options.dry_run or (id is None and not everything):
-        wanted = [one for one in undoer.open() if id is None or one.seq == id]
+        standing = [one for one in Attempts(journal).all() if one.undo is not None and one.how_undone is None]
+        wanted = [one for one in standing if id in (None, one.seq) and not (everything and one.kept)]
         return _listed(wanted, {one.seq for one in undoer.left_over()})
     return _reply([undoer.undo(id, force)] if id is not None else undoer.undo_all(force))
 
@@ -46,16 +48,20 @@ def _listed(attempts: Iterable["Attempt"], left_over: set[int]) -> Reply:
             "environment": one.action.environment,
             "run": one.scope.run,
             "preview": one.action.preview,
-            "owner_alive": one.seq not in left_over,
+            "state": "adopted" if one.kept else "left over" if one.seq in left_over else "in progress",
         }
         for one in attempts
     ]
     lines = [
-        visible(f"{row['id']:>6}  {row['effect']}  run {row['run']}  {'in progress' if row['owner_alive'] else 'left'}")
-        for row in rows
+        visible(f"{row['id']:>6}  {row['state']:<11}  {row['effect']}  {_subject(str(row['preview']))}") for row in rows
     ]
-    text = "\n".join([heading("changes that are neither undone nor adopted"), *lines])
-    return Reply(Status.DONE, {"open": rows}, text if rows else "nothing to undo")
+    text = "\n".join([heading("    id  state        change"), *lines])
+    return Reply(Status.DONE, {"standing": rows}, text if rows else "nothing to undo")
+
+
+def _subject(preview: str) -> str:
+    """What a preview is about: its first line, without a diff's own signs."""
+    return preview.strip().partition("\n")[0].removeprefix("--- ").removesuffix(" (before)")
 
 
 def _reply(undone: list["Undone"]) -> Reply:
