@@ -136,7 +136,8 @@ def _filled(
     for at, values in zip(chosen, seen, strict=True):
         place = at // 2 in (REGION, ACCOUNT) and parts[0] == "arn"
         if len(set(values)) == 1:
-            ways.append([(values[0], -0.5 if alike(parts[at], values[0]) else 0.0), ("*", 0.1 if style.wild else 0.9)])
+            slip = alike(parts[at], values[0]) is not None
+            ways.append([(values[0], -0.5 if slip else 0.1 if place else 0.7), ("*", 0.1 if style.wild else 0.9)])
         elif place:
             ways.append([("*", 0.2)])
         else:

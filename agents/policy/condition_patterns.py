@@ -1,13 +1,13 @@
 """How one condition test may have been meant: another operator, other values, another key; and tests learned afresh."""
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from opswright.agents.policy.evidence import Evidence
 from opswright.agents.policy.guess import alike, common_ends
 from opswright.agents.policy.setting import Setting
-from opswright.tools.iam import globs, values
+from opswright.tools.iam import arns, globs, values
 from opswright.tools.iam.document import ConditionTest, Entry, Quantifier
 from opswright.tools.iam.operators import OPERATORS
 from opswright.tools.iam.variables import has_variables
@@ -46,10 +46,11 @@ def reworked(test: ConditionTest) -> Iterator[TestGuess]:
     other = opposite(test.operator)
     if other:
         yield TestGuess("condition-negated", 2.2, replace(test, operator=other))
+    unreadable = 1.4 * (not readable_values(test))
     for family in CONFUSED:
         if test.operator in family:
             yield from (
-                TestGuess("condition-operator", _confusion(test, name), replace(test, operator=name))
+                TestGuess("condition-operator", _confusion(test, name) - unreadable, replace(test, operator=name))
                 for name in family
                 if name != test.operator
             )
@@ -62,6 +63,21 @@ def reworked(test: ConditionTest) -> Iterator[TestGuess]:
         if quantifier != test.quantifier:
             cost = 2.6 if test.quantifier is not None else 4.0
             yield TestGuess("condition-quantifier", cost, replace(test, quantifier=quantifier))
+
+
+def readable_values(test: ConditionTest) -> bool:
+    """Whether the operator can make sense of at least one of the values (ArnLike of a plain name cannot)."""
+    readers: Mapping[str, Callable[[str], object]] = {
+        "arn": lambda text: arns.split(text) or text == "*",
+        "ip": values.network,
+        "numeric": values.number,
+        "date": values.date,
+        "bool": values.boolean,
+    }
+    reader = readers.get(OPERATORS[test.operator].family)
+    return reader is None or any(
+        has_variables(entry.text) or reader(entry.text) not in (None, False) for entry in test.values
+    )
 
 
 def _confusion(test: ConditionTest, name: str) -> float:
@@ -77,10 +93,17 @@ def _confusion(test: ConditionTest, name: str) -> float:
     return 2.6 if same_direction else 3.2
 
 
-def revalued(
-    test: ConditionTest, evidence: Evidence, matching: int, keep: int, focus: int, setting: Setting
-) -> Iterator[TestGuess]:
-    """The same operator and key with other values: those of the requests in `matching` come to meet the test.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What should become of a test: `come` should meet it, `go` should not, `keep` must go on meeting it."""
+
+    come: int
+    go: int
+    keep: int
+
+
+def revalued(test: ConditionTest, evidence: Evidence, wish: Wish, setting: Setting) -> Iterator[TestGuess]:
+    """The same operator and key with other values, taken from the requests and from the policy's other tests.
 
     For a negated operator a request meets the test by having none of the values.
     """
@@ -88,18 +111,17 @@ def revalued(
         return
     key = test.key.lower()
     texts = [entry.text for entry in test.values]
-    given = [value for value in evidence.values(matching, key)]
-    focused = evidence.values(focus, key)
-    if OPERATORS[test.operator].negated:
-        yield from _excluding(test, texts, given, focused)
-        return
-    missing = [value for value in given if not _met(test, value)]
-    yield from _with_missing(test, texts, missing, evidence, keep)
-    yield from _without(test, texts, focused)
-    if given:
-        for made in expressed(test.operator, given):
+    negated = OPERATORS[test.operator].negated
+    listed = evidence.values(wish.go if negated else wish.come | wish.keep, key)
+    unlisted = evidence.values(wish.come if negated else wish.go, key)
+    missing = [value for value in listed if not _met(test, value)]
+    yield from _with_missing(test, texts, missing, evidence, wish.keep)
+    yield from _without(test, texts, unlisted)
+    if listed:
+        for made in expressed(OPERATORS[test.operator].positive, listed):
             if list(made) != texts:
-                yield TestGuess("condition-value", 3.0 + 0.4 * (len(made) - 1), _with(test, made))
+                rewritten = 1.2 * any(has_variables(text) for text in texts)
+                yield TestGuess("condition-value", 3.0 + rewritten + 0.4 * (len(made) - 1), _with(test, made))
     for other in setting.tests:
         if other.key.lower() == key and other.values != test.values:
             yield TestGuess("condition-value", 2.6, replace(test, values=other.values))
@@ -121,7 +143,7 @@ def _with_missing(
     """Values added, or put in the place of one that nothing needs."""
     if not missing:
         return
-    for made in expressed(test.operator, missing):
+    for made in expressed(OPERATORS[test.operator].positive, missing):
         cost = 2.8 + 0.6 * (len(made) - 1)
         yield TestGuess("condition-value", cost + 0.2 * (len(texts) == 1), _with(test, [*texts, *made]))
         if len(made) == 1:
@@ -129,7 +151,8 @@ def _with_missing(
                 changed = _with(test, [*texts[:at], *made, *texts[at + 1 :]])
                 if evidence.readable(changed) and not keep & evidence.test_mask(test) & ~evidence.test_mask(changed):
                     near = alike(text, made[0]) is not None
-                    yield TestGuess("condition-value", 1.7 if near else 2.7 if len(texts) == 1 else 3.3, changed)
+                    cost = 1.7 if near else 2.7 if len(texts) == 1 else 3.3
+                    yield TestGuess("condition-value", cost + 1.2 * has_variables(text), changed)
 
 
 def _without(test: ConditionTest, texts: list[str], focused: list[str]) -> Iterator[TestGuess]:
@@ -139,19 +162,6 @@ def _without(test: ConditionTest, texts: list[str], focused: list[str]) -> Itera
     left = [text for text in texts if not any(value_matches(test.operator, text, value) for value in focused)]
     if left and len(left) < len(texts):
         yield TestGuess("condition-value", 2.5 * (len(texts) - len(left)), _with(test, left))
-
-
-def _excluding(test: ConditionTest, texts: list[str], given: list[str], focused: list[str]) -> Iterator[TestGuess]:
-    for made in expressed(OPERATORS[test.operator].positive, focused) if focused else ():
-        if not set(made) <= set(texts):
-            yield TestGuess("condition-value", 2.8 + 0.6 * (len(made) - 1), _with(test, [*texts, *made]))
-            for at, text in enumerate(texts[:8]):
-                near = len(made) == 1 and alike(text, made[0]) is not None
-                changed = _with(test, [*texts[:at], *made, *texts[at + 1 :]])
-                yield TestGuess("condition-value", 1.7 if near else 2.8, changed)
-    left = [text for text in texts if not any(globs.matches(text, value) for value in given)]
-    if left and len(left) < len(texts):
-        yield TestGuess("condition-value", 2.6 * (len(texts) - len(left)), _with(test, left))
 
 
 def expressed(operator: str, given: Sequence[str]) -> list[tuple[str, ...]]:
@@ -243,8 +253,3 @@ def _operator_for(kind: str) -> str:
     """The operator that people use for a key of a type."""
     by_type = {"Bool": "Bool", "IPAddress": "IpAddress", "ARN": "ArnLike", "Numeric": "NumericEquals"}
     return by_type.get(kind, "DateEquals" if kind == "Date" else "StringEquals")
-
-
-def variable_free(test: ConditionTest) -> bool:
-    """Whether no value of the test depends on the context."""
-    return not any(has_variables(entry.text) for entry in test.values)

@@ -31,9 +31,17 @@ def excluded(statement: Statement, request: Request, setting: Setting, thorough:
             texts = tuple(Entry(value) for value in request.context[key])
             if len(texts) == 1:
                 name = setting.spelled_key(key, (request.action,))
-                tests = (*statement.conditions, ConditionTest("StringNotEquals", name, texts))
-                found.append(replace(here, conditions=tests))
-    return found
+                found.append(replace(here, conditions=_unless(statement.conditions, name, texts)))
+    return list(dict.fromkeys(found))
+
+
+def _unless(tests: tuple[ConditionTest, ...], key: str, values: tuple[Entry, ...]) -> tuple[ConditionTest, ...]:
+    """The tests and one more: the key has none of the values. A block names operator and key once."""
+    for at, test in enumerate(tests):
+        if replace(test, values=()) == ConditionTest("StringNotEquals", key, ()):
+            joined = replace(test, values=tuple(dict.fromkeys((*test.values, *values))))
+            return (*tests[:at], joined, *tests[at + 1 :])
+    return (*tests, ConditionTest("StringNotEquals", key, values))
 
 
 def _without_action(statement: Statement, request: Request, setting: Setting) -> Iterator[Statement]:

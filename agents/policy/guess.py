@@ -1,5 +1,6 @@
 """What the pattern writers hand back: a way to write something, and how unlikely it is that it was meant."""
 
+import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,8 @@ def common_ends(texts: Sequence[str]) -> str:
 def _shared(texts: Sequence[str]) -> str:
     """The common beginning up to the end of a word."""
     low, high = min(texts), max(texts)
+    if len(texts) >= 3:  # three that go on alike by chance are rare: no need to stop at a word's end
+        return os.path.commonprefix([low, high])
     size = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     cut = max((low.rfind(mark, 0, size) for mark in "-_./:@"), default=-1)
     return low[: cut + 1]

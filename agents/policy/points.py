@@ -59,7 +59,9 @@ def _exactly(request: Request, key: str, setting: Setting) -> Iterable[Condition
     # values that ForAllValues leaves, "one that is none of the others" is this one.
     positive = ("StringEquals", "StringLike", "StringEqualsIgnoreCase")
     negative = ("StringNotEquals", "StringNotLike", "StringNotEqualsIgnoreCase")
-    for at, operator in enumerate((*positive, *negative)[: len(texts)]):
+    starred = any(globs.is_glob(text) for text in texts)
+    operators = [one for one in (*positive, *negative) if not (starred and one.endswith("Like"))]
+    for at, operator in enumerate(operators[: len(texts)]):
         others = [text for other, text in enumerate(texts) if other != at]
         wanted = [texts[at]] if operator in positive else others
         yield ConditionTest(operator, name, tuple(map(Entry, wanted)), "ForAnyValue")

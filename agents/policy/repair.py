@@ -28,7 +28,6 @@ from opswright.tools.iam.parser import policy_from_value
 from opswright.tools.iam.rewrite import rewrite
 from opswright.tools.iam.spec import Spec, contradictions
 
-
 TIED = 0.6  # repairs this close in cost are equally likely
 LAST = 100.0  # the cost of the exact patch: anything that explains the requests goes before it
 

@@ -92,9 +92,9 @@ class _Search:
         """The edits worth trying on a draft, best first."""
         focus = _focus(draft)
         scored: list[tuple[float, Edit]] = []
-        done = {(one.kind, one.slot) for one in draft.edits if one.kind in ONCE}
+        done = {_turned(one) for one in draft.edits if one.kind in ONCE}
         for edit in self._edits(draft, focus):
-            if (edit.kind, edit.slot) in done:
+            if _turned(edit) in done:
                 continue
             if self._price is not None:
                 cost = self._price(draft, edit)
@@ -131,6 +131,12 @@ class _Search:
                 if old is None or edit.cost < old.cost:
                     best[edit.slot, edit.note] = edit
         return list(best.values())
+
+
+def _turned(edit: Edit) -> tuple[str, int | None, str]:
+    """What an edit turns round: the element for an inversion, the statement otherwise."""
+    element = edit.note.removeprefix("Not") if edit.kind == "element-inverted" else ""
+    return edit.kind, edit.slot, element
 
 
 def _favour(edit: Edit, setting: Setting) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from opswright.agents.policy.condition_patterns import learned, rekeyed, revalued, reworked
+from opswright.agents.policy.condition_patterns import Wish, learned, rekeyed, revalued, reworked
 from opswright.agents.policy.draft import Edit, View
 from opswright.agents.policy.setting import Setting
 from opswright.tools.iam.document import ConditionTest
@@ -39,7 +39,7 @@ def _loosened(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         yield _made(view, "condition-added", 3.3, rest)
         for guess in (
             *reworked(tests[at]),
-            *revalued(tests[at], evidence, need, view.keep, focus, setting),
+            *revalued(tests[at], evidence, Wish(need, view.drop, view.keep), setting),
             *rekeyed(tests[at], evidence, need | view.keep, setting),
         ):
             if evidence.readable(guess.test) and evidence.test_mask(guess.test) & focus:
@@ -50,11 +50,12 @@ def _tightened(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
     """Tests are changed or added so that the focus stays out."""
     evidence, tests = view.evidence, view.statement.conditions
     out = view.drop
+    near = view.need & view.row.others("conditions")
     for at, test in enumerate(tests):
         for guess in (
             *reworked(test),
-            *revalued(test, evidence, view.keep, view.keep, focus, setting),
-            *rekeyed(test, evidence, view.keep, setting),
+            *revalued(test, evidence, Wish(near, out, view.keep), setting),
+            *rekeyed(test, evidence, near | view.keep, setting),
         ):
             if evidence.readable(guess.test) and not evidence.test_mask(guess.test) & focus:
                 yield _made(view, guess.kind, guess.cost, (*tests[:at], guess.test, *tests[at + 1 :]))

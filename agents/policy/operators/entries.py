@@ -177,14 +177,14 @@ def _uncover(dimension: Dimension, view: View, focus: int, drop: int, keep: int,
     if len(hit) > 1:
         left = [text for at, text in enumerate(texts) if at not in hit]
         if left:
-            yield _made(dimension, view, f"{kind}-added", 2.4 * len(hit), left)
+            yield _made(dimension, view, f"{kind}-added", 2.9 * len(hit), left)
         return
     for at in hit:
         before, after = texts[:at], texts[at + 1 :]
         needed_mask = keep & masks[at] & ~_union(masks, at)
         needed = dimension.texts(needed_mask)
         if before or after:
-            yield _made(dimension, view, f"{kind}-added", 2.5 if not needed else 4.0, before + after)
+            yield _made(dimension, view, f"{kind}-added", 2.9 if not needed else 4.4, before + after)
         for guess in dimension.narrower(texts[at], needed, needed_mask):
             yield _made(dimension, view, guess.kind, guess.cost, [*before, *guess.texts, *after])
         for hint in dimension.hints:
