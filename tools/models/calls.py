@@ -5,7 +5,6 @@ are not used.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,41 +13,13 @@ from opswright.errors import ConfigError
 from opswright.nouns import Json
 from opswright.settings import Deployment
 from opswright.tools.models import wire
+from opswright.tools.models.failures import CallFailed, read_failure
 from opswright.tools.models.groups import DEFAULT_KEY, name_of
 from opswright.tools.models.talk import Answer, Question, RawCall
 
 OPENAI_URL = "https://api.openai.com/v1"
-STEP_DOWN = (400, 422, 501)  # what servers answer to a parameter they do not know
-FATAL = (401, 402, 403, 404, 405, 413)
 NO_KEY = "none"  # local servers ask for no key; the client library insists on one
-_WRAPPING = re.compile(r"^(?:litellm\.)?(?:\w+(?:Error|Failed): )*(?:\w+Exception - )?(?:LiteLLM: )?")
 OnText = Callable[[str], None]
-
-
-class CallFailed(Exception):
-    """An attempt without an answer; never leaves this package.
-
-    `charged`: it may have cost tokens. `again`: the same request may succeed later. `wait_s`: how long the endpoint
-    asked to wait. `refused`: it does not take the request as it is (perhaps in a plainer form). `counted`: the token
-    counts that came with a useless answer.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        charged: bool,
-        again: bool,
-        wait_s: float | None = None,
-        refused: bool = False,
-        counted: Answer | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.charged, self.again, self.wait_s, self.refused, self.counted = charged, again, wait_s, refused, counted
-
-    def add(self, more: str) -> None:
-        """Adds to the message."""
-        self.args = (f"{self.args[0]} {more}",)
 
 
 @dataclass(frozen=True)
@@ -93,7 +64,7 @@ def call(question: Question, attempt: Attempt) -> Answer:
     failures = _failures()
 
     def failed(error: Exception) -> CallFailed:
-        return _failed(error, facts, attempt, provider == "openai")
+        return read_failure(error, facts, attempt.deployment.api_key_env, attempt.timeout_s, provider == "openai")
 
     try:
         try:
@@ -118,7 +89,7 @@ def offered_models(base_url: str, attempt: Attempt) -> list[str]:
         reply.raise_for_status()
         return [str(one["id"]) for one in reply.json()["data"]]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
-        raise _failed(error, facts, attempt, True) from error
+        raise read_failure(error, facts, attempt.deployment.api_key_env, attempt.timeout_s, True) from error
     finally:
         http.close()
 
@@ -279,50 +250,3 @@ def _counted(text: str, calls: tuple[RawCall, ...], finish: str, usage: Any) -> 
 def _count(source: Any, name: str) -> int:
     value = getattr(source, name, None)
     return max(0, int(value)) if isinstance(value, int | float) else 0
-
-
-def _failed(error: Exception, facts: wire.Facts, attempt: Attempt, watched: bool) -> CallFailed:
-    """Reads a failure off the wire where it was watched, else off the exception."""
-    status = facts.status if watched else getattr(error, "status_code", None)
-    said = _one_line(error)
-    if facts.too_large:
-        return CallFailed("sent an answer beyond any size", charged=True, again=False)
-    if watched and not facts.sent:
-        return CallFailed(f"cannot be reached ({_cause(error)})", charged=False, again=True)
-    if facts.late or (status is None and "timeout" in type(error).__name__.lower()):
-        return CallFailed(f"did not answer within {attempt.timeout_s:.3g} s", charged=True, again=True)
-    if status is None:
-        return CallFailed(f"broke the connection ({_cause(error)})", charged=True, again=True)
-    if 200 <= status < 300:
-        return CallFailed(f"sent an answer that cannot be read ({_cause(error)})", charged=True, again=True)
-    return _refusal(status, said, facts, attempt, type(error).__name__)
-
-
-def _refusal(status: int, said: str, facts: wire.Facts, attempt: Attempt, kind: str) -> CallFailed:
-    if status in (401, 403):
-        name = attempt.deployment.api_key_env
-        return CallFailed(f"answered {status}: the key in {name} is missing or refused", charged=False, again=False)
-    if status == 404:
-        return CallFailed(f"answered 404: check the address and the model's name ({said})", charged=False, again=False)
-    if kind == "ContextWindowExceededError":
-        return CallFailed(f"cannot take a prompt of this length ({said})", charged=False, again=False)
-    if status in STEP_DOWN:
-        return CallFailed(
-            f"refused the request with {status} ({said})", charged=False, again=status == 501, refused=True
-        )
-    if status in FATAL or 300 <= status < 400:
-        return CallFailed(f"answered {status} ({said})", charged=False, again=False)
-    what = "is asked too often" if status == 429 else "failed"
-    return CallFailed(f"{what} ({status})", charged=False, again=True, wait_s=facts.retry_after_s)
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost cause says most: LiteLLM wraps the client library, which wraps the HTTP library."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return _one_line(error)
-
-
-def _one_line(error: BaseException) -> str:
-    said = _WRAPPING.sub("", " ".join(str(error).split()))[:160]
-    return said if len(said) > 3 else f"{type(error).__name__} {said}".strip()

@@ -15,7 +15,8 @@ from opswright.nouns import Json, Tier, Usage
 from opswright.redaction import Redactor
 from opswright.settings import Deployment, ModelSettings
 from opswright.tools.models import groups
-from opswright.tools.models.calls import OPENAI_URL, Attempt, CallFailed, OnText, call, offered_models
+from opswright.tools.models.calls import OPENAI_URL, Attempt, OnText, call, offered_models
+from opswright.tools.models.failures import CallFailed
 from opswright.tools.models.metering import Meter, seconds_for, taken, worst_case
 from opswright.tools.models.prices import price_of
 from opswright.tools.models.structured import MODES, Mode, transport
