@@ -132,8 +132,9 @@ class _Question:
 
     def _find(self, meter: Meter) -> Request | None:
         theory = Theory(self._single, meter)
-        new = None if self._new is None else ready(self._new, self._universe)
-        plan = Plan(theory, self._universe, new, [ready(old, self._universe) for old in self._olds])
+        new = None if self._new is None else ready(self._new, self._universe, self._single)
+        olds = [ready(old, self._universe, self._single) for old in self._olds]
+        plan = Plan(theory, self._universe, new, olds)
         for region in self._regions:
             for part in plan.parts(region):
                 witness = self._find_in(part, theory, meter)

@@ -197,6 +197,22 @@ def _about_itself(text: str, reading: sets.Reading, key: str) -> OneOf["always",
     return "always" if own == 1 and len(others) + 1 == len(parts) and reading != "arn" else "open"
 
 
+def canonical(one: Literal, single: frozenset[str]) -> Literal:
+    """`this key equals that one` is the same question as `that key equals this one` where each has one value."""
+    members, key = one.members, one.dimension.removeprefix(KEY)
+    plain = one.element.mode == "one" and not one.element.if_absent and one.dimension.startswith(KEY)
+    if not plain or not isinstance(members, sets.Texts) or members.reading == "arn" or len(members.pieces) != 1:
+        return one
+    parts = members.pieces[0]
+    if len(parts) != 1 or not isinstance(parts[0], variables.Variable) or parts[0].default is not None:
+        return one
+    other = parts[0].key
+    reading: sets.Reading = "fold" if members.reading == "fold" else "exact"
+    if key <= other or other not in single or key not in single:
+        return literal(one.dimension, "one", sets.texts(reading, members.texts, True), one.sign)
+    return literal(KEY + other, "one", sets.texts(reading, (f"${{{key}}}",), True), one.sign)
+
+
 def within(pattern: Pattern) -> tuple[Literal, ...]:
     """The literals of a pattern of requests, but for its actions."""
     found: list[Literal | bool] = [_located(RESOURCE, sets.texts("glob", pattern.resources, False), True)]

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from itertools import product
 
 from opswright.tools.iam.compare import patterns, strings
-from opswright.tools.iam.compare.patterns import ANY, Mark, Pattern, Token, Unknown
+from opswright.tools.iam.compare.patterns import ANY, Mark, One, Pattern, Token, Unknown
 from opswright.tools.iam.compare.sets import Union
 
 Contents = Mapping[str, Union]  # by key: patterns one of which the value matches; missing: it may be anything
 MAX_ALTERNATIVES = 16
+_SOMETHING: tuple[Token, ...] = (One(), ANY)  # an unknown value is never empty
 
 
 def spine(union: Union, contents: Contents) -> Union:
@@ -22,10 +23,10 @@ def spine(union: Union, contents: Contents) -> Union:
 def _spelled(one: Pattern, contents: Contents) -> list[Pattern]:
     unknowns = [token for token in one.tokens if isinstance(token, Unknown)]
     keys = sorted({unknown.key for unknown in unknowns})
-    alternatives = [[known.tokens for known in contents.get(key, ())] or [(ANY,)] for key in keys]
+    alternatives = [[known.tokens for known in contents.get(key, ())] or [_SOMETHING] for key in keys]
     combinations = list(product(*alternatives))
     if len(combinations) > MAX_ALTERNATIVES:
-        combinations = [((ANY,),) * len(keys)]
+        combinations = [(_SOMETHING,) * len(keys)]
     return [_with_contents(one, dict(zip(keys, values, strict=True))) for values in combinations]
 
 
@@ -46,14 +47,17 @@ def _folded(token: Token) -> Token:
 
 
 def relaxed(union: Union) -> Union:
-    """The union with anything in the place of unknown values."""
+    """The union with any text in the place of unknown values."""
     return tuple(dict.fromkeys(_relaxed(one) for one in union))
 
 
 def _relaxed(one: Pattern) -> Pattern:
     if not one.unknowns:
         return one
-    return patterns.pattern(tuple(ANY if isinstance(token, Unknown) else token for token in one.tokens))
+    found: list[Token] = []
+    for token in one.tokens:
+        found.extend(_SOMETHING if isinstance(token, Unknown) else (token,))
+    return patterns.pattern(tuple(found))
 
 
 def empty_fits(spine_first: tuple[Union, ...], negatives: Union) -> bool:
@@ -64,4 +68,4 @@ def empty_fits(spine_first: tuple[Union, ...], negatives: Union) -> bool:
 
 
 def _may_be_empty(one: Pattern) -> bool:
-    return all(not isinstance(token, str | patterns.One) for token in one.tokens)
+    return all(isinstance(token, patterns.Many) for token in one.tokens)

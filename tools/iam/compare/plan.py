@@ -9,7 +9,7 @@ taken out at once: most statements fall away, and most actions with them.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from opswright.tools.iam.compare.literals import Literal, conjunction, within
+from opswright.tools.iam.compare.literals import Literal, canonical, conjunction, within
 from opswright.tools.iam.compare.search import Clause
 from opswright.tools.iam.compare.theory import Theory
 from opswright.tools.iam.compare.universe import Mask, Universe
@@ -44,14 +44,15 @@ class Part:
     clauses: tuple[Guarded, ...]
 
 
-def ready(policy: Policy, universe: Universe) -> Rules:
-    """The policy's statements as rules."""
+def ready(policy: Policy, universe: Universe, single: frozenset[str]) -> Rules:
+    """The policy's statements as rules. `single`: the keys that have at most one value."""
     found: dict[Effect, list[Rule]] = {Effect.ALLOW: [], Effect.DENY: []}
     for statement in policy.statements:
         literals = conjunction(statement, policy.variables)
         mask = universe.statement(statement)
         if literals is not None and mask:
-            found[statement.effect].append(Rule(mask, literals))
+            made = dict.fromkeys(canonical(one, single) if one.keys else one for one in literals)
+            found[statement.effect].append(Rule(mask, tuple(made)))
     return Rules(tuple(found[Effect.ALLOW]), tuple(found[Effect.DENY]))
 
 

@@ -14,6 +14,8 @@ from opswright.tools.iam.compare.answers import FAILS, Answer
 from opswright.tools.iam.compare.literals import KEY, Literal, has_other, has_value
 from opswright.tools.iam.compare.sets import SEVERAL, SOME, Several, Some, Texts, Union, Value
 
+from opswright.tools.iam.variables import Variable
+
 if TYPE_CHECKING:
     from opswright.tools.iam.compare.theory import Theory
 
@@ -28,7 +30,7 @@ def decide(theory: "Theory", literals: list[Literal]) -> Answer:
         return Answer("unknown", reason=f"more than {MAX_KEYS} variables meet in one place")
     own = {key: [one for one in literals if one.dimension == KEY + key] for key in keys}
     reason = ""
-    for values in product(*(_choices(theory, key, own[key]) for key in keys)):
+    for values in product(*(_choices(theory, key, own[key], literals) for key in keys)):
         answer = _case(theory, literals, own, dict(zip(keys, values, strict=True)))
         if answer.outcome == "holds":
             return answer
@@ -36,11 +38,14 @@ def decide(theory: "Theory", literals: list[Literal]) -> Answer:
     return Answer("unknown", reason=reason) if reason else FAILS
 
 
-def _choices(theory: "Theory", key: str, own: list[Literal]) -> list[Value]:
-    """Every way a key's value can be, as far as its own literals tell."""
+def _choices(theory: "Theory", key: str, own: list[Literal], literals: list[Literal]) -> list[Value]:
+    """Every way a key's value can be, as far as its own literals and those that equate it with others tell."""
     found: list[Value] = []
     if all(one.wish.present for one in own):
         constants = _constants(own)
+        for twin in _twins(key, literals):
+            if constants is None:
+                constants = _constants([one for one in literals if one.dimension == twin])
         found.extend([SOME] if constants is None else [text for text in constants if text])
     if all(one.wish.absent for one in own):
         found.append(None)
@@ -60,6 +65,19 @@ def _constants(own: list[Literal]) -> tuple[str, ...] | None:
     """The only values there can be, when a literal lists them."""
     lists = [members.texts for members in _required(own) if members.reading == "exact"]
     return min(lists, key=len) if lists else None
+
+
+def _twins(key: str, literals: list[Literal]) -> list[str]:
+    """The dimensions whose one value has to equal the key's."""
+    return [
+        one.dimension
+        for one in literals
+        if one.element.mode == "one"
+        and one.sign
+        and isinstance(one.members, Texts)
+        and one.members.reading == "exact"
+        and one.members.pieces == ((Variable(key),),)
+    ]
 
 
 def _contents(own: list[Literal]) -> Union:
