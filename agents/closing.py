@@ -1,6 +1,6 @@
 """The last nodes of a task: its receipt, what it taught, and how it ended."""
 
-from opswright.agents.episode import Episode
+from opswright.agents.episode import EPISODE, Episode
 from opswright.agents.outcomes import TaskOutcome, best_trial, closing_verdict, with_cost
 from opswright.agents.receipts import ReceiptContent
 from opswright.agents.state import ADOPTION, Bench, LoopState, Update
@@ -37,6 +37,7 @@ class Closing(Bench):
             adopted=state.get("adopted", False),
         )
         episode.write_outcome(state.get("attempt", 0), outcome.as_json())
+        episode.write(EPISODE, {"specialist": outcome.specialist, "tried": [list(one) for one in outcome.tried]})
         return {"receipt": outcome.receipt}
 
     def reflect(self, state: LoopState) -> Update:

@@ -26,7 +26,7 @@ from opswright.nouns import (
 )
 
 TASK, ASK, PRECHECK, OBSERVATION, VERDICT = "task", "ask", "precheck", "observation", "verdict"
-ACTIONS, VERIFIED, OUTCOME = "actions", "verified", "outcome"
+ACTIONS, VERIFIED, OUTCOME, EPISODE = "actions", "verified", "outcome", "episode"
 
 _Noun = TypeVar("_Noun")
 

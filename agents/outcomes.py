@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opswright.errors import Exit, OpswrightError
+from opswright.errors import Exit, InputError, OpswrightError
 from opswright.nouns import History, Json, Outcome, Tier, Trial, Usage, Verdict, as_json
 
 ACCEPTED, REJECTED, UNDECIDED = "accepted", "rejected", "undecided"
@@ -40,6 +40,7 @@ class TaskOutcome:
     tried: tuple[tuple[str, str], ...] = ()
     error: str = ""
     exit_code: int = 0
+    where: str = ""  # the file, place or option that an error is about
     adopted: bool = False
 
     def as_json(self) -> dict[str, Json]:
@@ -60,8 +61,10 @@ def failed(task: str, specialist: str, goal: str, error: OpswrightError) -> Task
     """The outcome of a task that ended with an error of ours."""
     by_code = {Exit.BUDGET: BUDGET, Exit.APPROVAL: APPROVAL}
     status = by_code.get(error.exit_code, ERROR)
-    kind = type(error).__name__
-    return TaskOutcome(task, specialist, goal, status, str(error), error=kind, exit_code=int(error.exit_code))
+    kind, code = type(error).__name__, int(error.exit_code)
+    where = error.where if isinstance(error, InputError) else ""
+    reason = " ".join(str(error).split()) or kind
+    return TaskOutcome(task, specialist, goal, status, reason, error=kind, exit_code=code, where=where)
 
 
 def closing_verdict(status: str, reason: str) -> Verdict:

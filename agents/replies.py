@@ -3,6 +3,9 @@
 from opswright.agents.results import RunResult
 from opswright.agents.wiring import Choices, Doors
 from opswright.console import Failure, Options, Reply, Status, person
+from opswright.errors import Exit
+
+MENDABLE = (Exit.BUDGET, Exit.APPROVAL, Exit.ENVIRONMENT)  # what ended the run may be gone when it is resumed
 
 
 def choices_of(options: Options) -> Choices:
@@ -35,7 +38,8 @@ def _failure(run: RunResult) -> Failure | None:
         return Failure("ApprovalNeeded", message, run.exit_code, action_hash=first.action.hash)
     for outcome in run.outcomes:
         if outcome.status == run.status and outcome.error:
-            return Failure(outcome.error, outcome.reason, run.exit_code)
+            again = f"; go on with: opswright --resume {run.run_id}" if run.exit_code in MENDABLE else ""
+            return Failure(outcome.error, f"{outcome.reason}{again}", run.exit_code, outcome.where)
     names = {Status.BUDGET: "BudgetSpent", Status.APPROVAL: "ApprovalRefused"}
     kind = names.get(Status(run.status))
     if kind is None:

@@ -54,7 +54,7 @@ def stand_of(
         run_id=run,
         status=status,
         exit_code=code,
-        result=_shown(outcomes, plan),
+        result=_asked(run, waiting) if waiting else _shown(outcomes, plan),
         answer=_waiting(run, waiting) if waiting else answer.payload["text"] if answer else "",
         receipts=tuple(one.receipt for one in outcomes if one.receipt),
         usage=usage,
@@ -71,5 +71,30 @@ def _shown(outcomes: Sequence[TaskOutcome], plan: Plan | None) -> Json:
 
 
 def _waiting(run: str, questions: Sequence[Question]) -> str:
-    asked = [f"{one.action.effect} ({one.reason}): opswright approve {one.action.hash}" for one in questions]
+    asked = [
+        line
+        for one in questions
+        for line in (f"{one.action.effect} ({one.reason})", one.action.preview.rstrip(), _approve(one.action))
+    ]
     return "\n".join(["waits for approval:", *asked, f"then go on with: opswright --resume {run}"])
+
+
+def _approve(action: Action) -> str:
+    return f"to do it: opswright approve {action.hash}"
+
+
+def _asked(run: str, questions: Sequence[Question]) -> Json:
+    """What waits, for a program that reads the envelope."""
+    waiting = [
+        {
+            "task": one.task,
+            "action_hash": one.action.hash,
+            "effect": one.action.effect,
+            "risk": one.action.risk.value,
+            "environment": one.action.environment,
+            "preview": one.action.preview,
+            "reason": one.reason,
+        }
+        for one in questions
+    ]
+    return {"run": run, "waiting": waiting}

@@ -7,6 +7,7 @@ an exit code; whatever ended it can be mended and `resume` goes on from there, i
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from opswright.nouns import Json, Task, Usage
 from opswright.settings import Settings
 
 RUN, PLAN, ENDED = "run", "plan", "run.ended"
+_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
 
 
@@ -53,10 +55,19 @@ def start(
     request = work if isinstance(work, str) else ""
     payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
     if not isinstance(work, str):
-        plan = plan_of_tasks([work] if isinstance(work, Task) else work)
+        plan = plan_of_tasks(_checked([work] if isinstance(work, Task) else work))
         journal.append(PLAN, plan.as_json(), run=run, key=f"{run}/{PLAN}")
     journal.append(RUN, payload, run=run, key=f"{run}/{RUN}")
     return _run(_Run(settings, choices, doors, manifests, journal, run))
+
+
+def _checked(tasks: Sequence[Task]) -> Sequence[Task]:
+    """Ids name records and receipts' files, so they are plain and each is there once."""
+    ids = [task.id for task in tasks]
+    odd = [id for id in ids if not _TASK_ID.fullmatch(id)]
+    if odd or len(set(ids)) < len(ids):
+        raise InputError(f"must be letters, digits, - and _, each id once, not {', '.join(odd or ids)}", "task ids")
+    return tasks
 
 
 def resume(run: str, settings: Settings, choices: Choices, doors: Doors | None = None) -> RunResult:
@@ -118,11 +129,14 @@ class _Run:
 
 
 def _run(run: _Run) -> RunResult:
-    with _held(run.settings.state_dir / "runs" / f"{run.id}.lock", run.id):
+    lock = run.settings.state_dir / "runs" / f"{run.id}.lock"
+    with _held(lock, run.id):
         ended = run.ended()
-        if ended and ended[-1]["status"] not in RESUMABLE:
-            return run.stands(len(ended) - 1)
-        return _attempt(run, len(ended))
+        final = bool(ended) and ended[-1]["status"] not in RESUMABLE
+        result = run.stands(len(ended) - 1) if final else _attempt(run, len(ended))
+        if not result.questions and result.status not in RESUMABLE:
+            lock.unlink(missing_ok=True)  # whoever waits for this lock finds that there is nothing left to do
+        return result
 
 
 def _attempt(run: _Run, attempt: int) -> RunResult:
@@ -130,19 +144,28 @@ def _attempt(run: _Run, attempt: int) -> RunResult:
     supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
     with run.doors.checkpoints(run.settings) as saver, contextlib.closing(wiring.workshop):
         graph = build_supervisor(supervisor, saver)
-        waiting = _drive(run, wiring, graph, saver, attempt)
-    result = run.stands(attempt, wiring.ledger.spent, waiting)
-    if not waiting:
-        payload = {"attempt": attempt, "status": result.status, "exit_code": int(result.exit_code)}
-        run.journal.append(ENDED, payload, run=run.id, key=f"{run.id}/{attempt}/{ENDED}")
+        try:
+            waiting = _drive(run, wiring, graph, saver, attempt)
+        except KeyboardInterrupt:
+            run.doors.say(f"interrupted; go on with: opswright --resume {run.id}")
+            raise
+        result = run.stands(attempt, wiring.ledger.spent, waiting)
+        if not waiting:
+            payload = {"attempt": attempt, "status": result.status, "exit_code": int(result.exit_code)}
+            run.journal.append(ENDED, payload, run=run.id, key=f"{run.id}/{attempt}/{ENDED}")
+            saver.delete_thread(_thread(run, attempt))  # the journal says how it ended; nobody goes on from here
     return result
+
+
+def _thread(run: _Run, attempt: int) -> str:
+    return f"{run.id}.{attempt}"
 
 
 def _drive(run: _Run, wiring: Wiring, graph: Any, saver: Any, attempt: int) -> tuple[Question, ...]:
     """Invokes the graph until it ends or waits for somebody who is not there; returns what it then waits for."""
     from langgraph.types import Command
 
-    config = {"configurable": {"thread_id": f"{run.id}.{attempt}"}, "recursion_limit": STEP_LIMIT}
+    config = {"configurable": {"thread_id": _thread(run, attempt)}, "recursion_limit": STEP_LIMIT}
     payload: Any = {"run": run.id, "attempt": attempt} if saver.get_tuple(config) is None else None
     while True:
         state = graph.invoke(payload, config, durability=DURABILITY)

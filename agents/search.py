@@ -5,10 +5,10 @@ from typing import Any
 
 from opswright.agents import episode as records
 from opswright.agents.episode import Ask, Episode
-from opswright.agents.services import Services
 from opswright.agents.state import ADOPTION, Bench, LoopState, Update, ends, trial_stage, tried
 from opswright.agents.tiers import Ending, Episodes, Round, TierPlan, next_tier, plan_tiers
 from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
+from opswright.knowledge.journal import Journal
 from opswright.nouns import Tier, as_json
 
 
@@ -28,7 +28,7 @@ class Search(Bench):
     def _plan(self) -> Update:
         services, manifest = self.services, self.manifest
         # With no model there is one tier, and nothing to learn from the log.
-        log = past_episodes(services, manifest.name) if services.models else {}
+        log = past_episodes(services.journal, manifest.name) if services.models else {}
         plan = plan_tiers(services.tier, manifest.tiers, services.models, manifest.rounds, log)
         rounds = {tier.value: count for tier, count in plan.rounds.items()}
         return {"order": [tier.value for tier in plan.order], "rounds": rounds, "forced": plan.forced, "tried": []}
@@ -93,10 +93,10 @@ class Search(Bench):
         return {**update, "status": "accepted", "reason": verdict.reason, "to": "authorise_adoption"}
 
 
-def past_episodes(services: Services, specialist: str) -> dict[Tier, Episodes]:
+def past_episodes(journal: Journal, specialist: str) -> dict[Tier, Episodes]:
     """How the tiers did in earlier tasks of a specialist, from the journal."""
     counts: dict[Tier, Episodes] = {}
-    for record in services.journal.read(kind=records.OUTCOME):
+    for record in journal.read(kind=records.EPISODE):
         if record.payload["specialist"] != specialist:
             continue
         endings: dict[str, list[str]] = {}

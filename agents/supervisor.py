@@ -81,9 +81,7 @@ class Supervisor:
         earlier = [read_outcome(payload) for payload in found if payload is not None]
         missing = [one for one in earlier if one.status != ACCEPTED]
         if missing:
-            reason = f"not started: it builds on {missing[0].task}, which ended {missing[0].status}"
-            outcome = TaskOutcome(planned.id, planned.specialist, planned.goal, REJECTED, reason)
-            episode.write_outcome(attempt, outcome.as_json())
+            episode.write_outcome(attempt, _not_started(planned, missing[0]).as_json())
             return
         if episode.find(TASK) is None:
             task = Task(planned.id, planned.specialist, planned.goal, self.inputs(planned, earlier))
@@ -104,6 +102,14 @@ class Supervisor:
         key = f"{state['run']}/{state.get('attempt', 0)}/answer"
         self.journal.append("answer", {"text": text}, run=state["run"], key=key)
         return {}
+
+
+def _not_started(planned: Planned, missing: TaskOutcome) -> TaskOutcome:
+    """The outcome of a task that builds on one without a result; it can be resumed when that one can."""
+    status = missing.status if missing.status in RESUMABLE else REJECTED
+    reason = f"not started: it builds on {missing.task}, which ended {missing.status}"
+    code = missing.exit_code
+    return TaskOutcome(planned.id, planned.specialist, planned.goal, status, reason, exit_code=code)
 
 
 def build_supervisor(supervisor: Supervisor, checkpointer: Any) -> Any:

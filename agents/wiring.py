@@ -162,13 +162,14 @@ class Wiring:
 def wire(
     settings: Settings, choices: Choices, manifests: Mapping[str, Manifest], journal: Journal, run: str, doors: Doors
 ) -> Wiring:
-    """The services of one run. Says when no model is configured."""
-    if choices.tier == "auto" and not settings.models.tiers() and settings.models.recording != "replay":
-        doors.say("no model is configured: the solver tier works alone")
+    """The services of one run. Says when there is no model."""
     rows = ((record.kind, record.payload) for record in journal.read(run=run))
     ledger = Ledger(choices.budget, time.monotonic, name="session", carried=carried_over(rows), book=journal, run=run)
     workshop = workshop_of(settings, journal, choices.yes, doors.effects)
-    return Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop)
+    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop)
+    if choices.tier == "auto" and not wiring.routing_models().available():
+        doors.say("no model is configured: the solver tier works alone")
+    return wiring
 
 
 def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:

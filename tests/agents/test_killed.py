@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from opswright.agents.approvals import read_action
+from opswright.agents.approvals import grant, read_action
 from opswright.agents.attempts import Attempts
 from opswright.agents.receipts import read_receipt
 from opswright.agents.undo import Undoer
@@ -41,7 +41,7 @@ NAMED = (
     "reflect",
 )
 # As many as the run writes; a test below counts them. Fewer of them where time matters more.
-RECORDS, CHECKPOINTS = 36, 25
+RECORDS, CHECKPOINTS = 37, 25
 STEP = 1 if os.environ.get("OPSWRIGHT_REQUIRE_LIVE") == "1" else 6
 
 
@@ -68,13 +68,14 @@ class World:
     server: Counter
     postgres: str = ""  # the connection string, where the checkpoints are there
 
-    def start(self, kill: str = "") -> int:
+    def start(self, kill: str = "", tells: bool = True) -> int:
         (self.folder / "tried.txt").write_text("before")
         (self.folder / "adopted.txt").write_text("before")
         inputs = {
             "tried": str(self.folder / "tried.txt"),
             "adopted": str(self.folder / "adopted.txt"),
             "url": self.server.url,
+            "tells": tells,
         }
         return self.nursery.run(do="start", inputs=inputs, kill=kill, **self._places())
 
@@ -97,10 +98,10 @@ class World:
         told: dict[str, Any] = json.loads((self.folder / "told.json").read_text())
         return told
 
-    def check(self) -> None:
+    def check(self, count: int = 1) -> None:
         """Everything happened once, and only what was adopted stands."""
         assert self.told["status"] == "accepted", self.told
-        assert len(self.server.keys) == 1, f"counted {len(self.server.keys)} times"
+        assert len(self.server.keys) == count, f"counted {len(self.server.keys)} times"
         assert (self.folder / "tried.txt").read_text() == "before"
         assert (self.folder / "adopted.txt").read_text() == "adopted"
         (receipt,) = self.folder.glob("state/receipts/*")
@@ -182,3 +183,16 @@ def test_resuming_a_finished_run_says_how_it_ended_and_does_nothing(world: World
     assert world.resume() == 0
     assert len(list(world.journal.read())) == before
     world.check()
+
+
+def test_what_may_have_happened_is_not_repeated_without_a_person(world: World) -> None:
+    """An effect that cannot be undone and cannot tell whether it happened: only a person may say `again`."""
+    assert world.start("counter:after", tells=False) == KILLED
+    for _ in range(2):
+        assert world.resume() == 0
+        assert (world.told["status"], world.told["exit_code"], len(world.server.keys)) == ("approval", 5, 1)
+    (question,) = world.told["waiting"]
+    assert "cannot be known whether it happened" in question["reason"]
+    grant(world.journal, question["action_hash"], who="somebody")
+    assert world.resume() == 0
+    world.check(count=2)

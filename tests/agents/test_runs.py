@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from opswright.agents.approvals import asked, grant, refuse
-from opswright.agents.checkpoints import in_memory
+from opswright.agents.checkpoints import in_memory, open_checkpoints
 from opswright.agents.files import LARGEST_BYTES
 from opswright.agents.receipts import read_receipt
 from opswright.agents.replies import reply_of
 from opswright.agents.results import RunResult
 from opswright.agents.runs import new_run_id, resume, start
+from opswright.agents.search import past_episodes
+from opswright.agents.tiers import Episodes
 from opswright.agents.wiring import Choices, Doors
 from opswright.console import Status
 from opswright.errors import EnvironmentFailed, Exit, InputError
 from opswright.knowledge.journal import Journal
-from opswright.nouns import Action, Budget, Task
+from opswright.nouns import Action, Budget, Task, Tier
 from opswright.settings import ApprovalRules, ApprovalSettings, Settings
 from tests.agents.plugins import make_specialist
 
@@ -293,3 +295,52 @@ def test_run_ids_are_short_and_sort_by_time() -> None:
     ids = [new_run_id(lambda: next(times)) for _ in range(4)]
     assert ids == sorted(ids) and {len(id) for id in ids} == {12}
     assert len({new_run_id(lambda: 1.0) for _ in range(50)}) > 40
+
+
+def test_what_builds_on_a_task_that_failed_starts_once_that_is_mended(office: Office, tmp_path: Path) -> None:
+    result = office.run("Weave it, then forge it", budget=Budget(trials=0))
+    assert [one.status for one in result.outcomes] == ["budget", "budget"]
+    assert result.outcomes[1].reason == "not started: it builds on t1, which ended budget"
+    assert office.again(result.run_id, budget=Budget()).status == "accepted"
+
+
+def test_of_two_questions_one_may_be_answered_with_yes_and_one_with_no(office: Office, tmp_path: Path) -> None:
+    office.doors = replace(office.doors, ask=lambda action, reason: action.arguments["path"].endswith("yes"))
+    tasks = [task("weave", "t1", writes=str(tmp_path / "yes")), task("forge", "t2", writes=str(tmp_path / "no"))]
+    result = office.run(tasks)
+    assert [one.status for one in result.outcomes] == ["accepted", "approval"]
+    assert (tmp_path / "yes").exists() and not (tmp_path / "no").exists()
+
+
+def test_what_waits_is_shown_with_its_diff(office: Office, tmp_path: Path) -> None:
+    result = office.run(task(writes=str(tmp_path / "out.txt")))
+    (waiting,) = result.result["waiting"]
+    assert waiting["action_hash"] == result.questions[0].action.hash and "+written" in waiting["preview"]
+    assert "+written" in result.answer and result.result["run"] == result.run_id
+
+
+@pytest.mark.parametrize("ids", [["t1", "t1"], ["../x"], [""], ["a/b"], ["a b"]])
+def test_task_ids_are_plain_and_each_is_there_once(office: Office, ids: list[str]) -> None:
+    with pytest.raises(InputError, match="task ids"):
+        office.run([task(id=id) for id in ids])
+
+
+def test_a_finished_run_leaves_no_checkpoint_and_no_lock(office: Office, tmp_path: Path) -> None:
+    office.run(task())
+    waiting = office.run(task(writes=str(tmp_path / "out.txt")))
+    with open_checkpoints(office.settings) as saver:
+        assert {one.config["configurable"]["thread_id"] for one in saver.list(None)} == {f"{waiting.run_id}.0"}
+    assert [path.stem for path in (office.settings.state_dir / "runs").iterdir()] == [waiting.run_id]
+
+
+def test_the_episode_log_counts_what_tiers_did(office: Office) -> None:
+    office.run(task())
+    office.run(task(**{"is": "bad"}))
+    office.run(task("forge"))
+    log = past_episodes(office.journal, "weave")
+    assert log == {Tier.SOLVER: Episodes(tried=2, accepted=1)}
+
+
+def test_an_input_error_says_where(office: Office, tmp_path: Path) -> None:
+    reply = reply_of(office.run(task(writes=str(tmp_path / "no" / "out.txt")), yes=True))
+    assert reply.error is not None and reply.error.where == str(tmp_path / "no" / "out.txt")

@@ -62,6 +62,9 @@ class DyingSaver(BaseCheckpointSaver[str]):
     def put_writes(self, config: Any, writes: Sequence[Any], task_id: str, task_path: str = "") -> None:
         self._inner.put_writes(config, writes, task_id, task_path)
 
+    def delete_thread(self, thread_id: str) -> None:
+        self._inner.delete_thread(thread_id)
+
     def get_tuple(self, config: Any) -> Any:
         return self._inner.get_tuple(config)
 
@@ -107,7 +110,7 @@ def work(order: dict[str, Any]) -> None:
         result = resume(order["run"], settings, Choices(), doors)
     counts = {"records": DyingJournal.records, "checkpoints": DyingSaver.checkpoints}
     told = {"run": result.run_id, "status": result.status, "exit_code": result.exit_code, "receipts": result.receipts}
-    Path(order["told"]).write_text(json.dumps({**told, **counts, "answer": result.answer}))
+    Path(order["told"]).write_text(json.dumps({**told, **counts, "waiting": (result.result or {}).get("waiting")}))
 
 
 def main() -> None:

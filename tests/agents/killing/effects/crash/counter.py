@@ -1,6 +1,6 @@
 """Counts one on an HTTP server that does not tell repetitions apart: twice asked is twice counted. Irreversible.
 
-The server remembers the keys it was called with, so that `landed` can ask it.
+The server remembers the keys it was called with, so that `landed` can ask it, unless `tells` is false.
 """
 
 import urllib.request
@@ -26,6 +26,8 @@ def perform(action: Action, permit: Permit, key: str) -> Json:
 
 
 def landed(arguments: Mapping[str, Json], key: str) -> bool | None:
+    if not arguments["tells"]:
+        return None
     with urllib.request.urlopen(f"{arguments['url']}/{key}", timeout=10) as answer:
         return bool(answer.read() == b"yes")
 

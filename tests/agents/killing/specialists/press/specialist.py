@@ -51,7 +51,8 @@ class Press:
 
     def adoption(self, task: Task, proposal: Proposal) -> Sequence[Action]:
         point("adoption")
-        counted = Action("crash.counter", {"url": task.inputs["url"]}, Risk.IRREVERSIBLE, preview="count one")
+        arguments = {"url": task.inputs["url"], "tells": task.inputs["tells"]}
+        counted = Action("crash.counter", arguments, Risk.IRREVERSIBLE, preview="count one")
         # Disruptive, so that a watchdog takes it back when the process dies before it is verified and kept.
         written = replace(write.action(Path(task.inputs["adopted"]), "adopted"), risk=Risk.DISRUPTIVE)
         return [written, counted]
