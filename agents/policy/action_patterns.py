@@ -49,8 +49,11 @@ def common_words(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(shared)
 
 
-def mended(entry: str, wanted: Sequence[str], known: ActionDatabase) -> list[Guess]:
-    """The entry rewritten so that it covers all wanted actions, taken as a slip of the pen or as too narrow."""
+def mended(entry: str, wanted: Sequence[str], known: ActionDatabase, *, alone: bool) -> list[Guess]:
+    """The entry rewritten so that it covers all wanted actions, taken as a slip of the pen or as too narrow.
+
+    `alone`: it is the only entry, so that nothing else speaks for listing actions one by one.
+    """
     service, name = split(entry)
     groups = by_service(wanted)
     if len(groups) != 1 or not name or name == entry:
@@ -61,7 +64,7 @@ def mended(entry: str, wanted: Sequence[str], known: ActionDatabase) -> list[Gue
         return _other_service(service, name, target, names, alive)
     if not alive:
         found += _misspelled(service, name, names)
-    found += _broader(service, name, names, alive, known)
+    found += [Guess(g.texts, g.cost - 0.4 * alone, g.kind) for g in _broader(service, name, names, alive, known)]
     if alive and not globs.is_glob(name) and len(names) == 1:
         near = common_words([name, names[0]]) or words(name)[1:] == words(names[0])[1:]
         found.append(Guess((f"{service}:{names[0]}",), 4.0 if near else 4.8, "action-swapped"))

@@ -88,7 +88,7 @@ def _respelled(entry: str, wanted: Sequence[str]) -> Iterator[Guess]:
         for word in _spellings(piece, wanted[0]):
             text = "".join([*pieces[:at], word, *pieces[at + 1 :]])
             if covers(text, wanted):
-                yield Guess((text,), 1.6, "resource-segment")
+                yield Guess((text,), 1.6 + 0.3 * (word[-1] != piece[-1]), "resource-segment")
 
 
 def _spellings(word: str, text: str) -> set[str]:
@@ -142,7 +142,7 @@ def _filled(
             ways.append([("*", 0.2)])
         else:
             common = common_ends(values)
-            ways.append([(common, 0.3), ("*", 0.8)] if common != "*" else [("*", 0.8)])
+            ways.append([(common, 0.5), ("*", 0.8)] if common != "*" else [("*", 0.8)])
     for pick in (0, -1):
         text = list(parts)
         more = 0.0
@@ -231,8 +231,9 @@ def _filled_template(
                     filled.append("*")
                 else:
                     filled.append("*" if at in opened else common[at])
-            text = "".join(run + fill for run, fill in zip(runs, [*filled, ""], strict=True))
-            yield Guess((re.sub(r"\*+", "*", text),), cost + far, "resource-dropped")
+            for more, fills in ((0.0, filled), (0.1, [_begun(fill) for fill in filled])):
+                text = "".join(run + fill for run, fill in zip(runs, [*fills, ""], strict=True))
+                yield Guess((re.sub(r"\*+", "*", text),), cost + far + more, "resource-dropped")
 
 
 def _openings(ours: list[int], common: list[str], several: bool) -> list[tuple[set[int], float]]:
@@ -244,6 +245,12 @@ def _openings(ours: list[int], common: list[str], several: bool) -> list[tuple[s
         partly = several and any("*" in common[at] and common[at] != "*" for at in ours)
         found.append((set(), 3.2 if partly else 3.5))
     return found
+
+
+def _begun(text: str) -> str:
+    """`begin*end` as `begin*`: that all end alike may be chance. A file's suffix or a domain stays."""
+    begin, star, end = text.partition("*")
+    return f"{begin}*" if star and begin and end and end[0] not in ".@" else text
 
 
 def least_common(wanted: Sequence[str]) -> str:

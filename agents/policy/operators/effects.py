@@ -20,7 +20,8 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
     row, statement = view.row, view.statement
     if focus & view.drop:
         other = Effect.DENY if row.allow else Effect.ALLOW
-        yield view.edit("effect-flipped", 2.4, f"Effect {other}", replace(statement, effect=other))
+        cost = _flip_cost(statement)
+        yield view.edit("effect-flipped", cost, f"Effect {other}", replace(statement, effect=other))
         twin = any(_differences(statement, one.statement) <= 1 for one in view.draft.rows if one is not row)
         yield view.edit("statement-added", 3.2 if twin else 4.8, "removed")
     for name, field in (("actions", "not_action"), ("resources", "not_resource"), ("principals", "not_principal")):
@@ -34,6 +35,15 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
             # People write Not elements rarely, and hardly ever in an Allow.
             cost = 2.1 if not negated else 3.4
             yield view.edit("element-inverted", cost, label, turned)
+
+
+def _flip_cost(statement: Statement) -> float:
+    """A statement's name often says what it was meant to do; else most statements are meant to allow."""
+    name = (statement.sid or "").lower()
+    if "deny" in name or "allow" in name:
+        right = ("deny" in name) == (statement.effect is Effect.DENY)
+        return 4.0 if right else 1.2
+    return 3.2 if statement.effect is Effect.ALLOW else 2.2
 
 
 def _differences(one: Statement, other: Statement) -> int:

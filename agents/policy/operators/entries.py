@@ -55,7 +55,7 @@ def actions(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         lambda mask: list(dict.fromkeys(setting.known.spelled(name) for name in evidence.actions(mask))),
         evidence.action_mask,
         lambda mask, bit: _same_service(evidence, mask, bit),
-        lambda entry, wanted: action_patterns.mended(entry, wanted, setting.known),
+        lambda entry, wanted: action_patterns.mended(entry, wanted, setting.known, alone=len(texts) == 1),
         lambda wanted, _: _with_affinity(action_patterns.written(wanted, wild, setting.known), texts, wanted),
         lambda entry, needed, _: action_patterns.narrower(entry, needed, setting.known),
         (),
@@ -213,4 +213,6 @@ def _made(dimension: Dimension, view: View, kind: str, cost: float, texts: Seque
     new = [text for text in dict.fromkeys(texts) if text not in old]
     said = " ".join([*(f"-{text}" for text in gone), *(f"+{text}" for text in new)])
     statement = dimension.with_entries(view.statement, texts)
-    return view.edit(kind, cost, f"{dimension.label} {said}", statement)
+    # That a Not element is in an Allow at all is the likelier slip.
+    odd = 0.8 if dimension.negated and view.row.allow else 0.0
+    return view.edit(kind, cost + odd, f"{dimension.label} {said}", statement)

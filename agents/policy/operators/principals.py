@@ -110,6 +110,10 @@ def _uncover(view: View, focus: int, keep: int, setting: Setting) -> Iterator[Ed
     left = tuple(entry for at, entry in enumerate(entries) if at not in hit)
     if hit and left:
         yield _made(view, "principal-added", 2.4 * len(hit), left)
+    near = evidence.principals(view.need & view.row.others("principals"))
+    for at in hit if near else ():
+        for made, cost in _mended(entries[at], near, setting):
+            yield _made(view, "principal-wrong", cost, _with(entries, at, made, True))
     lost = keep & ~(_mask(view, left) if left else 0)
     needed = evidence.principals(lost)
     if hit and needed:
