@@ -159,13 +159,13 @@ def owner_alive(folder: Path, journal: Journal, lease: str) -> bool:
 
 def sweep(folder: Path, journal: Journal) -> None:
     """Removes the files of leases whose owner is gone; a work lock that somebody holds stays."""
-    for path in folder.glob("*.lease"):
-        if owner_alive(folder, journal, path.stem):
+    for lease in {path.stem for suffix in ("lease", "work") for path in folder.glob(f"*.{suffix}")}:
+        if owner_alive(folder, journal, lease):
             continue
-        work = _try_lock(_work_file(folder, path.stem))
+        work = _try_lock(_work_file(folder, lease))
         if work is not None:
-            path.unlink(missing_ok=True)
-            _work_file(folder, path.stem).unlink(missing_ok=True)
+            _lease_file(folder, lease).unlink(missing_ok=True)
+            _work_file(folder, lease).unlink(missing_ok=True)
             os.close(work)
 
 

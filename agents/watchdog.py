@@ -19,7 +19,7 @@ from typing import IO
 
 from opswright.agents.attempts import Attempt, Attempts, How
 from opswright.agents.effects import Effects
-from opswright.agents.leases import owner_alive, work_lock
+from opswright.agents.leases import owner_alive, sweep, work_lock
 from opswright.agents.undo import Undoer
 from opswright.errors import EnvironmentFailed, OpswrightError
 from opswright.knowledge.journal import Journal
@@ -197,7 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stdout.buffer.flush()
     # The owner closes its end of stdout now; keeping ours on a closed pipe would only make a later write fail.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return watchdog.run()
+    code = watchdog.run()
+    sweep(given.leases, journal)
+    return code
 
 
 if __name__ == "__main__":

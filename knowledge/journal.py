@@ -157,7 +157,8 @@ class Journal:
     def _make_private(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            _flush_folder(self.path.parent)  # or a power cut could take the file's name, and every record with it
         mode = stat.S_IMODE(self.path.stat().st_mode)
         if mode & 0o077:
             self.path.chmod(mode & 0o700)
@@ -213,6 +214,14 @@ class Journal:
             raise StoreFailed(f"{self.path}: {_advice(str(error), self._timeout_s)}") from error
         except OSError as error:
             raise StoreFailed(f"{self.path}: {error.strerror or error}; the journal cannot be written there") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _record(row: tuple[Any, ...]) -> Record:

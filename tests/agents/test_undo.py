@@ -110,6 +110,18 @@ def test_an_unknown_id_is_bad_input(bench: Bench) -> None:
             bench.undoer().undo(id)
 
 
+def test_what_was_undone_meanwhile_is_not_undone_again(bench: Bench) -> None:
+    leave_over(bench, "on")
+    undoer = bench.undoer()
+    (seen,) = undoer.open()  # as somebody sees it who then has to wait for the lock
+    bench.undoer().undo_all()
+    performer = adopt(bench.workshop())
+    performer.perform(turn(bench, "full"), allowed(turn(bench, "full")))
+    undoer.take_back(seen, How.PERSON)
+    assert bench.switch.read_text() == "full"
+    performer.revert()
+
+
 def test_two_undoers_undo_once(bench: Bench) -> None:
     leave_over(bench, "on")
     children = [Child(lambda say: say(str(len(bench.undoer().undo_all())))) for _ in range(4)]

@@ -56,6 +56,7 @@ def test_the_owners_death_undoes(bench: Bench) -> None:
     wait_for(lambda: is_gone(pid), "the watchdog")
     assert bench.log == ["on", "off"]
     assert [attempt.how_undone for attempt in bench.attempts()] == [How.WATCHDOG]
+    assert list(bench.leases.iterdir()) == []
     assert bench.undoer().undo_all() == []
 
 
@@ -267,6 +268,18 @@ def test_a_successor_waits_for_or_takes_over_from_a_dead_owner(bench: Bench) -> 
     # Either the watchdog was first, and the step was done again, or the successor was, and it stands from before.
     assert bench.log in (["on"], ["on", "off", "on"])
     assert [attempt.kept for attempt in bench.attempts()][-1]
+
+
+def test_a_successor_has_a_watchdog_of_its_own(bench: Bench) -> None:
+    first, pid = owner(bench, sleep_on)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    first.kill()
+    second, pid = owner(bench, sleep_on)  # finds the step done and takes it over
+    assert bench.log == ["on"]
+    second.kill()
+    wait_for(lambda: is_gone(pid), "the second watchdog")
+    assert bench.log == ["on", "off"]
 
 
 def test_a_watchdog_that_does_not_come_up_stops_the_work(bench: Bench) -> None:

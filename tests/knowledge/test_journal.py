@@ -113,8 +113,14 @@ def test_reading_is_lazy_and_holds_no_lock(journal: Journal) -> None:
 
 def test_a_fork_has_its_own_connection(journal: Journal) -> None:
     journal.append("a", "parent")
-    child = Child(lambda say: say(str(journal.append("a", "child"))))
-    assert child.lines() == ["2"]
+    inherited = journal._connection
+
+    def work(say: Callable[[str], None]) -> None:
+        say(str(journal.append("a", "child")))
+        say(str(journal._connection is inherited))
+
+    child = Child(work)
+    assert child.lines() == ["2", "False"]
     assert child.wait() == 0
     journal.append("a", "parent again")
     assert [record.payload for record in journal.read()] == ["parent", "child", "parent again"]
