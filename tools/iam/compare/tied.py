@@ -13,7 +13,6 @@ from opswright.tools.iam.compare import wording
 from opswright.tools.iam.compare.answers import FAILS, Answer
 from opswright.tools.iam.compare.literals import KEY, Literal, has_other, has_value
 from opswright.tools.iam.compare.sets import SEVERAL, SOME, Several, Some, Texts, Union, Value
-
 from opswright.tools.iam.variables import Variable
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def _twins(key: str, literals: list[Literal]) -> list[str]:
         for one in literals
         if one.element.mode == "one"
         and one.sign
+        and not one.wish.absent
         and isinstance(one.members, Texts)
         and one.members.reading == "exact"
         and one.members.pieces == ((Variable(key),),)
