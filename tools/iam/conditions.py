@@ -64,9 +64,7 @@ def _binary_equals(pattern: str, value: str) -> bool:
 
 def _ip_address(pattern: str, value: str) -> bool:
     network, address = values.network(pattern), values.address(value)
-    if network is None or address is None:
-        return False
-    return network.version == address.version and address in network
+    return network is not None and address is not None and address in network
 
 
 def _ordered(read: Callable[[str], Decimal | None], holds: Callable[[Decimal, Decimal], bool]) -> PatternTest:

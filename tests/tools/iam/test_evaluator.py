@@ -207,3 +207,36 @@ def test_an_idle_statement_can_go(raws: list[Json]) -> None:
                 for context in ({}, {"k": ("v",)}, {"k": ("v",), "j": ("w",), "aws:username": ("b",)}):
                     request = Request(action, resource, principal, context)
                     assert decide(policy, request).allowed == decide(without, request).allowed
+
+
+def idle(*statements: Json) -> list[tuple[int, int]]:
+    """Which statements are idle, and because of which."""
+    from opswright.tools.iam.actions import load
+
+    policy = policy_from_value({"Version": "2012-10-17", "Statement": list(statements)})
+    found = [(s.index, idle_because_of(policy, s, load())) for s in policy.statements]
+    return [(index, other.index) for index, other in found if other is not None]
+
+
+def test_of_two_equal_statements_the_later_is_idle() -> None:
+    one = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    assert idle(one, one) == [(1, 0)]
+
+
+def test_a_variable_covers_only_itself() -> None:
+    def on(resource: str) -> Json:
+        return {"Effect": "Allow", "Action": "s3:*", "Resource": resource}
+
+    assert idle(on("a${*}"), on("a${aws:username}")) == []
+    assert idle(on("a${aws:username}"), on("a${aws:username}")) == [(1, 0)]
+    assert idle(on("a*"), on("a${aws:username}")) == [(1, 0)]
+    assert idle(on("a$*"), on("a${aws:username}")) == []
+
+
+def test_wide_and_narrow_actions() -> None:
+    def doing(*actions: str) -> Json:
+        return {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+
+    assert idle(doing("s3:*Object", "s3:GetObject*"), doing("s3:GetObject")) == [(1, 0)]
+    assert idle(doing("s3:GetObject"), doing("s3:getobject", "s3:PutObject")) == [(0, 1)]
+    assert idle(doing("s3:Get*", "s3:NoSuchAction"), doing("s3:NoSuchAction*")) == []

@@ -138,6 +138,10 @@ def test_one_line_stays_one_line() -> None:
     assert rewrite('{"a":[1]}', {"a": [1, 2], "b": {"c": 3}}) == '{"a":[1,2],"b":{"c":3}}'
 
 
+def test_equal_in_python_is_not_equal_in_json() -> None:
+    assert rewrite("[true, 1, 1.0, 0, -0.0]", [1, True, 1, 0.0, 0.0]) == "[1, true, 1, 0.0, 0.0]"
+
+
 def test_escapes_stay_where_nothing_changed() -> None:
     source = '{"a": "\\u00e9\\/", "b": "x"}'
     assert rewrite(source, {"a": "é/", "b": "y"}) == '{"a": "\\u00e9\\/", "b": "y"}'
