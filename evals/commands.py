@@ -36,12 +36,7 @@ def eval_group() -> None:
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Result file (JSON Lines); goes on in it.")
 @click.option("--fresh", is_flag=True, help="Start the result file anew.")
 @click.option("--record", is_flag=True, help="Part models: ask the configured models and record their answers.")
-@click.option(
-    "--recordings",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Part models: where recordings are. [default: the project's]",
-)
+@click.option("--recordings", type=click.Path(path_type=Path), metavar="DIR", help="Part models: folder of recordings.")
 @common_options
 def run(
     options: Options,

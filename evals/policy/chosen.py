@@ -19,7 +19,6 @@ from opswright.nouns import digest
 from opswright.tools.iam.actions import ActionDatabase
 
 AMBIGUOUS, RANDOM = "ambiguous", "random"
-LOOKED_AT = 120  # headline cases among which the choice is made
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ def digest_of(case: HeadlineCase) -> str:
     return digest([case.faulty, case.spec])[:16]
 
 
-def choose(folder: Path, seed: int, count: int, actions: ActionDatabase) -> list[Chosen]:
-    """`count` of the first LOOKED_AT headline cases of a seed, as far as there are so many."""
+def choose(folder: Path, seed: int, count: int, among: int, actions: ActionDatabase) -> list[Chosen]:
+    """`count` of the first `among` headline cases of a seed, as far as there are so many."""
     found: dict[str, list[Chosen]] = {AMBIGUOUS: [], RANDOM: []}
-    for index in range(LOOKED_AT):
+    for index in range(among):
         try:
             case = build_case(seed, index, Corpora(folder), actions)
         except NoCase:

@@ -20,9 +20,9 @@ from opswright.evals.policy.judging import judge
 from opswright.evals.suites import Case, Goal, Summary, Table
 from opswright.evals.text import count, percent, share
 from opswright.nouns import Budget, Json, Task
-from opswright.settings import Settings
+from opswright.settings import ModelSettings, Settings
 
-COUNT = 48
+COUNT, AMONG = 48, 120  # cases chosen, and headline cases they are chosen from
 TIERS = ("solver", "low", "mid", "high", "auto")
 CASES, ANSWERS = "cases.json", "models.jsonl"
 RECORD = "opswright eval run policy --part models --record, with OPENAI_BASE_URL or model tiers configured"
@@ -46,6 +46,7 @@ class Models:
     recordings: Path
     record: bool = False
     tiers: tuple[str, ...] = TIERS
+    among: int = AMONG
     name: str = "models"
 
     def prepare(self, fresh: bool, limit: int | None) -> None:
@@ -60,7 +61,7 @@ class Models:
         if read_chosen(self.recordings / CASES) is None:
             from opswright.tools.iam.actions import load
 
-            chosen = choose(self.folder, self.seed, COUNT if limit is None else limit, load())
+            chosen = choose(self.folder, self.seed, COUNT if limit is None else limit, self.among, load())
             write_chosen(self.recordings / CASES, self.seed, chosen)
 
     def cases(self) -> Sequence[Case]:
@@ -98,7 +99,7 @@ class Models:
         from opswright.agents.wiring import Choices, Doors
 
         with tempfile.TemporaryDirectory(prefix="opswright-eval-") as state:
-            settings = self._settings(Path(state))
+            settings = self._settings(Path(state), tier)
             choices = Choices(tier=tier, budget=TASK_BUDGET)
             result = start(_task(case), settings, choices, Doors(checkpoints=in_memory))
         outcome = result.outcomes[0]
@@ -121,18 +122,18 @@ class Models:
             "seconds": usage.seconds,
         }
 
-    def _settings(self, state: Path) -> Settings:
-        """Settings of one run: own state, memory empty, answers recorded or replayed."""
-        models = self.settings.models.model_copy(
-            update={"recording": "record" if self.record else "replay", "recordings": self.recordings, "cache": False}
-        )
-        task = self.settings.budget.model_copy(update={"usd": TASK_BUDGET.usd, "tokens": TASK_BUDGET.tokens})
+    def _settings(self, state: Path, tier: str) -> Settings:
+        """Settings of one run: own state, memory empty, answers recorded or replayed.
+
+        The solver's run knows of no model: with one it would leave its doubtful cases to it, and look worse than it is.
+        """
+        mode = "record" if self.record else "replay"
+        update = {"recording": mode, "recordings": self.recordings, "cache": False}
+        models = ModelSettings() if tier == "solver" else self.settings.models.model_copy(update=update)
+        budget = self.settings.budget.model_copy(update={"usd": TASK_BUDGET.usd, "tokens": TASK_BUDGET.tokens})
+        known = self.settings
         return Settings(
-            state_dir=state,
-            cache_dir=self.settings.cache_dir,
-            config_dir=self.settings.config_dir,
-            budget=task,
-            models=models,
+            state_dir=state, cache_dir=known.cache_dir, config_dir=known.config_dir, budget=budget, models=models
         )
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
@@ -241,8 +242,8 @@ def _about(path: Path) -> str:
         return f"There are no answers at {path.name}."
     prompts = ", ".join(header.get("prompts", ()))
     return (
-        f"Answers of a model through an OpenAI-compatible endpoint, recorded {header.get('recorded')}; prompts {prompts}; "
-        f"token counts {header.get('token_counts', 'estimated')}."
+        f"Answers of a model through an OpenAI-compatible endpoint, recorded {header.get('recorded')}; "
+        f"prompts {prompts}; token counts {header.get('token_counts', 'estimated')}."
     )
 
 
