@@ -211,6 +211,21 @@ def test_a_successor_keeps_what_a_dead_process_did(bench: Bench) -> None:
     assert bench.switch.read_text() == "on"
 
 
+def test_what_a_successor_took_over_is_its_own(bench: Bench) -> None:
+    def work(say: Callable[[str], None]) -> None:
+        adopt(bench.workshop()).perform(turn(bench), allowed(turn(bench)))
+        kill_self()
+
+    Child(work).wait()
+    successor = adopt(bench.workshop())
+    assert successor.perform(turn(bench), allowed(turn(bench))) == {"to": "on"}
+    with pytest.raises(ApprovalRefused, match="still at work"):
+        bench.undoer().undo(bench.attempts()[0].seq)
+    assert list(bench.undoer().left_over()) == []
+    successor.revert()
+    assert bench.log == ["on", "off"]
+
+
 def test_a_step_that_another_process_is_at_is_left_to_it(bench: Bench) -> None:
     action = turn(bench)
     owner = adopt(bench.workshop())
