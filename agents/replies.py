@@ -20,8 +20,11 @@ def doors_of(options: Options) -> Doors:
 
 def reply_of(run: RunResult, text: str | None = None) -> Reply:
     """The reply a command prints. `text`: instead of the answer, what a person reads on stdout."""
+    status = Status(run.status)
+    if status is Status.ERROR and len(run.outcomes) <= 1:
+        text = ""  # the error's own line says it all
     return Reply(
-        status=Status(run.status),
+        status=status,
         result=run.result,
         text=run.answer if text is None else text,
         usage=run.usage,

@@ -132,10 +132,11 @@ def repair(
     task = Task("t1", "policy", goal or f"Repair {file.name} so that it meets {spec.name}", inputs)
     check_consistent(read_work(task).spec)
     found = start(task, options.settings, choices_of(options), doors_of(options))
-    return reply_of(found, _repair_text(found.result, found.outcomes[0].adopted if found.outcomes else False, target))
+    adopted, reason = (found.outcomes[0].adopted, found.outcomes[0].reason) if found.outcomes else (False, "")
+    return reply_of(found, _repair_text(found.result, adopted, target, reason))
 
 
-def _repair_text(result: Json, adopted: bool, target: Path | None) -> str | None:
+def _repair_text(result: Json, adopted: bool, target: Path | None, reason: str) -> str | None:
     """What a person reads: the diff, what was proved, where it was written."""
     if not isinstance(result, dict):
         return None
@@ -148,6 +149,8 @@ def _repair_text(result: Json, adopted: bool, target: Path | None) -> str | None
     lines += [_coloured_proof(line) for line in proof_lines(result)]
     if adopted and target is not None:
         lines.append(good(f"written to {target}"))
+    elif target is not None:
+        lines.append(bad(f"nothing was written: {reason}"))
     elif result["diff"]:
         lines.append(hint("nothing was written: use -o or --in-place, or `opswright apply` with the receipt"))
     return "\n".join(lines)

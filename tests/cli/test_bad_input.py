@@ -22,6 +22,12 @@ from tests.cli.program import EXAMPLE, Program, Ran
 
 POLICY = (EXAMPLE / "policy.json").read_text()
 SPEC = (EXAMPLE / "requests.yaml").read_text()
+SMALL_POLICY = """{
+  "Version": "2012-10-17",
+  "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b"}]
+}
+"""
+SMALL_SPEC = 'requests:\n  - {id: read, effect: allow, action: "s3:GetObject", resource: "arn:aws:s3:::b/x"}\n'
 CONTRADICTION = """requests:
   - {id: yes please, effect: allow, action: "s3:GetObject", resource: "arn:aws:s3:::b/k"}
   - {id: no thanks, effect: deny, action: "s3:getobject", resource: "arn:aws:s3:::b/k"}
@@ -120,9 +126,9 @@ def test_a_request_with_a_missing_file(program: Program) -> None:
 
 
 def repair(program: Program, *more: str, **values: Any) -> Ran:
-    """A repair of the example."""
-    shutil.copy(EXAMPLE / "policy.json", program.folder)
-    shutil.copy(EXAMPLE / "requests.yaml", program.folder)
+    """A repair that would succeed."""
+    write(program.folder / "policy.json", SMALL_POLICY)
+    write(program.folder / "requests.yaml", SMALL_SPEC)
     return program("policy", "repair", "policy.json", "--spec", "requests.yaml", *more, **values)
 
 
@@ -251,9 +257,9 @@ def test_a_wrong_key(program: Program, json_wanted: bool) -> None:
     with endpoint(401) as address:
         ran = repair(
             program,
-            *("--tier", "low", "--max-tokens", "100000"),
+            *("--tier", "mid", "--max-tokens", "100000"),
             *(["--json"] if json_wanted else []),
-            extra={"OPENAI_BASE_URL": address, "OPENAI_API_KEY": KEY, "OPSWRIGHT_MODEL_LOW": "openai/some-model"},
+            extra={"OPENAI_BASE_URL": address, "OPENAI_API_KEY": KEY, "OPSWRIGHT_MODEL_MID": "openai/some-model"},
         )
     check(ran, 6, ("OPENAI_API_KEY",), json_wanted)
     assert KEY not in ran.stdout + ran.stderr
@@ -266,9 +272,9 @@ def test_an_endpoint_that_cannot_be_reached(program: Program, json_wanted: bool)
         address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         ran = repair(
             program,
-            *("--tier", "low", "--max-tokens", "100000"),
+            *("--tier", "mid", "--max-tokens", "100000"),
             *(["--json"] if json_wanted else []),
-            extra={"OPENAI_BASE_URL": address, "OPENAI_API_KEY": KEY, "OPSWRIGHT_MODEL_LOW": "openai/some-model"},
+            extra={"OPENAI_BASE_URL": address, "OPENAI_API_KEY": KEY, "OPSWRIGHT_MODEL_MID": "openai/some-model"},
         )
     check(ran, 6, ("127.0.0.1",), json_wanted)
 
@@ -277,12 +283,12 @@ def test_an_endpoint_that_cannot_be_reached(program: Program, json_wanted: bool)
 def test_a_model_without_a_price(program: Program, json_wanted: bool) -> None:
     ran = repair(
         program,
-        *("--tier", "low"),
+        *("--tier", "mid"),
         *(["--json"] if json_wanted else []),
         extra={
             "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
             "OPENAI_API_KEY": KEY,
-            "OPSWRIGHT_MODEL_LOW": "openai/no-such-model",
+            "OPSWRIGHT_MODEL_MID": "openai/no-such-model",
         },
     )
     check(ran, 2, ("price", "--max-tokens"), json_wanted, "ConfigError")

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from opswright.errors import ApprovalRefused, InputError, ToolFailed
+from opswright.errors import ApprovalRefused, InputError, StoreFailed, ToolFailed
 from opswright.nouns import Action, Json, Permit, Risk, UndoOp
 
 NAME = "files.write"
@@ -84,7 +84,7 @@ def capture(arguments: Mapping[str, Json]) -> UndoOp:
 
 
 def perform(action: Action, permit: Permit, key: str) -> Json:
-    """Writes it. Raises ApprovalRefused for another action's permit, ToolFailed when nothing was changed."""
+    """Writes it. ApprovalRefused for another action's permit; after ToolFailed and StoreFailed nothing is changed."""
     if permit.action_hash != action.hash or action.effect != NAME:
         raise ApprovalRefused(f"{NAME}: the permit is for another action; nothing was written")
     path, content, expected = _read_arguments(action.arguments)
@@ -183,7 +183,7 @@ def _check_expected(path: Path, found: _Found | None, expected: str | None) -> N
 
 
 def _replace(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Temporary file beside it, flushed to the disk, renamed over it, folder flushed. Raises ToolFailed."""
+    """Temporary file beside it, flushed to the disk, renamed over it, folder flushed. Raises StoreFailed."""
     temporary = _temporary(path, _sha256(content))
     try:
         temporary.unlink(missing_ok=True)  # of a process that died here; the folder's lock says that nobody writes it
@@ -203,7 +203,7 @@ def _replace(path: Path, content: bytes, mode: int | None = None) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise ToolFailed(f"{path}: {error.strerror or error}; it was left as it was") from error
+        raise StoreFailed(f"{path}: {error.strerror or error}; it was left as it was") from error
 
 
 def _copy_attributes(path: Path, before: os.stat_result, descriptor: int) -> None:

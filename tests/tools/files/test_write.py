@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opswright.errors import ApprovalRefused, InputError, OpswrightError, ToolFailed
+from opswright.errors import ApprovalRefused, InputError, OpswrightError, StoreFailed, ToolFailed
 from opswright.nouns import Action, Json, Permit, Risk
 from opswright.tools.files import write
 from tests.processes import Child, fill_up, small_disk
@@ -207,7 +207,7 @@ def test_a_full_disk_leaves_the_original_whole(tmp_path: Path) -> None:
         undo = write.capture(write.action(path, "new\n").arguments)
         assert undo is not None
         filler = fill_up(disk)
-        with pytest.raises(ToolFailed, match="No space"):
+        with pytest.raises(StoreFailed, match="No space"):
             perform(write.action(path, "new " * 20_000))
         assert path.read_text() == "old\n"
         assert leftovers(disk) == []
