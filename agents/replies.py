@@ -19,10 +19,12 @@ def doors_of(options: Options) -> Doors:
 
 
 def reply_of(run: RunResult, text: str | None = None) -> Reply:
-    """The reply a command prints. `text`: instead of the answer, what a person reads on stdout."""
+    """The reply a command prints. `text`: instead of the answer, what a person reads on stdout of a run that ended."""
     status = Status(run.status)
     if status is Status.ERROR and len(run.outcomes) <= 1:
         text = ""  # the error's own line says it all
+    if run.questions:
+        text = run.answer  # what waits, with its diff: a command's own text is for a run that has ended
     return Reply(
         status=status,
         result=run.result,

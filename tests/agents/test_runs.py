@@ -317,6 +317,7 @@ def test_what_waits_is_shown_with_its_diff(office: Office, tmp_path: Path) -> No
     (waiting,) = result.result["waiting"]
     assert waiting["action_hash"] == result.questions[0].action.hash and "+written" in waiting["preview"]
     assert "+written" in result.answer and result.result["run"] == result.run_id
+    assert "+written" in reply_of(result, "a command's own text").text
 
 
 @pytest.mark.parametrize("ids", [["t1", "t1"], ["../x"], [""], ["a/b"], ["a b"]])
