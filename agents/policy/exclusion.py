@@ -6,42 +6,58 @@ from dataclasses import replace
 from opswright.agents.policy.action_patterns import words
 from opswright.agents.policy.operators.principals import entry_for
 from opswright.agents.policy.setting import Setting
+from opswright.errors import InputError
 from opswright.tools.iam import globs
 from opswright.tools.iam.document import ConditionTest, Effect, Entry, Request, Statement
 from opswright.tools.iam.evaluator import statement_matches
 
 
-def excluded(statement: Statement, request: Request, setting: Setting, thorough: bool) -> list[Statement]:
+def excluded(statement: Statement, request: Request, setting: Setting, depth: int) -> list[Statement]:
     """Statements that together deny what this one does, but for the request.
 
-    `thorough` also splits by principal and context, so that others stay denied what the request is spared. The first
-    keeps the statement's place; the others are new.
+    How much else is spared with it: `depth` 0: its action everywhere; 1: its action on its resource; 2: that by its
+    principal in its context. The first statement keeps the place, the others are new. Where the resource is one of
+    many that a pattern matches, the language can only deny all others (NotResource), so that 1 and 2 may deny more.
     """
-    if not statement_matches(setting.policy, statement, request):
-        return [statement]
+    try:
+        if not statement_matches(setting.policy, statement, request):
+            return [statement]
+    except InputError:  # it cannot be decided whether it denies the request: treated as if it did
+        pass
     action = Entry(setting.known.spelled(request.action))
     found = [*_without_action(statement, request, setting)]
     alone = replace(statement, actions=(action,), not_action=False, index=-1, sid=None)
-    found += _without_resource(alone, request, setting)
-    if thorough:
+    if depth > 0:
+        found += _without_resource(alone, request, setting)
+    if depth > 1:
         here = replace(alone, resources=(Entry(request.resource),), not_resource=False)
         if request.principal is not None and statement.principals is not None and not statement.not_principal:
             found.append(replace(here, principals=(entry_for(request.principal),), not_principal=True))
         for key in sorted(request.context):
-            texts = tuple(Entry(value) for value in request.context[key])
-            if len(texts) == 1:
-                name = setting.spelled_key(key, (request.action,))
-                found.append(replace(here, conditions=_unless(statement.conditions, name, texts)))
+            name = setting.spelled_key(key, (request.action,))
+            for test in _other_values(name, request.context[key], key in setting.several):
+                found.append(replace(here, conditions=_joined(statement.conditions, test)))
     return list(dict.fromkeys(found))
 
 
-def _unless(tests: tuple[ConditionTest, ...], key: str, values: tuple[Entry, ...]) -> tuple[ConditionTest, ...]:
-    """The tests and one more: the key has none of the values. A block names operator and key once."""
+def _other_values(key: str, values: tuple[str, ...], several: bool) -> Iterator[ConditionTest]:
+    """Tests of which one holds whenever the key has not exactly these values."""
+    entries = tuple(Entry(value) for value in values)
+    if not several and len(entries) == 1:
+        yield ConditionTest("StringNotEquals", key, entries)
+    elif entries:
+        yield ConditionTest("StringNotEquals", key, entries, "ForAnyValue")
+        for entry in entries:
+            yield ConditionTest("StringNotEquals", key, (entry,), "ForAllValues")
+
+
+def _joined(tests: tuple[ConditionTest, ...], new: ConditionTest) -> tuple[ConditionTest, ...]:
+    """The tests and one more. A block names operator and key once, so values unlike which all must be are listed."""
     for at, test in enumerate(tests):
-        if replace(test, values=()) == ConditionTest("StringNotEquals", key, ()):
-            joined = replace(test, values=tuple(dict.fromkeys((*test.values, *values))))
+        if replace(test, values=()) == replace(new, values=()):
+            joined = replace(test, values=tuple(dict.fromkeys((*test.values, *new.values))))
             return (*tests[:at], joined, *tests[at + 1 :])
-    return (*tests, ConditionTest("StringNotEquals", key, values))
+    return (*tests, new)
 
 
 def _without_action(statement: Statement, request: Request, setting: Setting) -> Iterator[Statement]:

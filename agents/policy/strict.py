@@ -74,13 +74,13 @@ def _opened(statements: Sequence[Statement], asked: Sequence[Request], setting: 
     if not hit:
         yield list(statements)
         return
-    for thorough in (False, True):
+    for depth in (0, 1, 2):
         made: list[Statement] = []
         for statement in statements:
             parts = [statement]
-            if statement in hit:
-                for request in asked:
-                    parts = [new for part in parts for new in excluded(part, request, setting, thorough)]
+            # A second time: a Deny of all other resources may hit a request that the first round had passed by.
+            for request in (*asked, *asked) if statement in hit else ():
+                parts = [new for part in parts for new in excluded(part, request, setting, depth)]
             made += parts
         yield made
 
