@@ -126,7 +126,7 @@ def _permits(
     if gate.refused:
         raise ApprovalRefused(gate.refused)
     for action, reason in gate.pending:
-        workshop.approvals.ask(action, reason, run=run, task=task)
+        workshop.approvals.ask(action, reason)  # no run to resume: `apply` again goes on
     if gate.pending:
         action, reason = gate.pending[0]
         hashes = " ".join(waiting.hash for waiting, _ in gate.pending)

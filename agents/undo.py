@@ -62,6 +62,7 @@ class Undoer:
         if attempt.undo is None:
             raise ApprovalRefused(f"{attempt.action.effect} cannot be undone: it is {attempt.action.risk}")
         self.take_back(attempt, How.PERSON, force=force)
+        sweep(self._leases, self._journal)
         return Undone(id, attempt.action.effect, "undone")
 
     def undo_all(self, force: bool = False) -> list[Undone]:

@@ -98,6 +98,7 @@ def test_it_needs_its_approval(shop: Shop) -> None:
     assert shop.policy.read_text() == POLICY
     question = grant(shop.journal, error.value.action_hash[:12])
     assert "s3:GetObject" in question.action.preview
+    assert question.run == ""  # nothing to resume
     shop.apply(yes=False)
     assert shop.policy.read_text() != POLICY
 

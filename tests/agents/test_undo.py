@@ -37,6 +37,7 @@ def test_adopted_changes_are_undone_by_id_and_once(bench: Bench) -> None:
     assert bench.switch.read_text() == "on"
     assert undoer.undo(id).message == "undone"
     assert bench.log == ["on", "off"]
+    assert list(bench.leases.iterdir()) == []
     again = undoer.undo(id)
     assert again.message == "already undone (person)" and again.exit_code == Exit.DONE
     assert bench.log == ["on", "off"]
