@@ -14,7 +14,7 @@ from opswright.console.reply import Reply, Status
 USAGE = """\
 opswright acts only on what it has checked.
 
-  opswright -p "Why can nobody read the reports bucket? Repair it" --file policy.json --file requests.yaml
+  opswright -p "Why can nobody read the bucket?" --file policy.json --file requests.yaml
   opswright policy repair policy.json --spec requests.yaml
   opswright policy diff old.json new.json
   opswright doctor

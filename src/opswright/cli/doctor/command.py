@@ -1,5 +1,8 @@
 """The command: runs every probe at the same time, none longer than the deadline."""
 
+import shutil
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -48,7 +51,8 @@ def doctor(options: Options) -> Reply:
     findings = examine(PROBES, options.settings)
     faults = [finding for finding in findings if finding.health is Health.BROKEN]
     result = {"version": __version__, "findings": [asdict(finding) for finding in findings]}
-    text = report(findings)
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    text = report(findings, columns)
     if not faults:
         return Reply(Status.DONE, result, text)
     first = faults[0]
@@ -83,13 +87,27 @@ def _unknown(probe: Probe, deadline_s: float) -> Finding:
     return Finding(name, Health.UNKNOWN, f"no answer within {deadline_s:g} s", "try again")
 
 
-def report(findings: Sequence[Finding]) -> str:
-    """The findings for a person: what works first, then what is optional and missing, then what is broken."""
+def report(findings: Sequence[Finding], columns: int = 0) -> str:
+    """The findings for a person; `columns`: the terminal's width to wrap at, 0 for no wrapping."""
     width = max(len(finding.name) for finding in findings)
-    lines = []
+    lines = [heading(f"opswright {__version__}")]
     for finding in findings:
         paint = {Health.OK: good, Health.BROKEN: bad}.get(finding.health, hint)
-        lines.append(f"{paint(f'{finding.health:<8}')} {finding.name:<{width}}  {visible(finding.detail)}")
-        if finding.advice:
-            lines.append(f"{'':<8} {'':<{width}}  {visible('-> ' + finding.advice)}")
-    return "\n".join([heading(f"opswright {__version__}"), *lines])
+        said = _wrapped(finding.detail, columns - width - 11)
+        said += [
+            "-> " + line if at == 0 else "   " + line for at, line in enumerate(_advice(finding, columns - width - 14))
+        ]
+        for at, line in enumerate(said):
+            start = f"{paint(f'{finding.health:<8}')} {finding.name:<{width}}" if at == 0 else " " * (width + 9)
+            lines.append(f"{start}  {visible(line)}")
+    faults = sum(finding.health is Health.BROKEN for finding in findings)
+    works = "All that the settings ask for works; what is missing is optional."
+    return "\n".join([*lines, "", bad(f"{faults} of these must be mended.") if faults else works])
+
+
+def _advice(finding: Finding, columns: int) -> list[str]:
+    return _wrapped(finding.advice, columns) if finding.advice else []
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    return textwrap.wrap(text, max(columns, 24), break_long_words=False) if columns > 0 else [text]

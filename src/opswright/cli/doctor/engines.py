@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from opswright.cli.doctor.finding import SOCKET_TIMEOUT_S, Finding, ask, missing, ok
 from opswright.settings import Settings
 
-_CONTAINERS = "trials in containers need it; without it the process sandbox is used"
+_CONTAINERS = "trials in containers need it; the policy commands do not"
 
 
 class _UnixConnection(http.client.HTTPConnection):
