@@ -62,13 +62,18 @@ def strict_candidates(
         search(start, setting, limits, lambda draft, edit: price(draft, edit, setting))[:4] if start.wrong else [start]
     )
     for draft in narrowed:
-        for opened in _opened(draft.statements(), asked, setting):
+        for opened in _opened(draft.statements(), asked, [request for request, allow in wanted if allow], setting):
             yield from _completed(opened, asked, wanted, setting)
     yield from _completed(list(setting.policy.statements), asked, wanted, setting)
 
 
-def _opened(statements: Sequence[Statement], asked: Sequence[Request], setting: Setting) -> Iterator[list[Statement]]:
-    """The statements with every Deny that hits a required request made to spare it, first the simplest way."""
+def _opened(
+    statements: Sequence[Statement], asked: Sequence[Request], spared: Sequence[Request], setting: Setting
+) -> Iterator[list[Statement]]:
+    """The statements with every Deny that hits a request of `asked` made to spare it, first the simplest way.
+
+    `spared`: all that must be allowed; a Deny of all other resources must not hit what was allowed before.
+    """
     evidence = Evidence(setting.policy, [(request, True) for request in asked])
     hit = [s for s in statements if s.effect is Effect.DENY and evidence.row(s).hits]
     if not hit:
@@ -78,8 +83,8 @@ def _opened(statements: Sequence[Statement], asked: Sequence[Request], setting: 
         made: list[Statement] = []
         for statement in statements:
             parts = [statement]
-            # A second time: a Deny of all other resources may hit a request that the first round had passed by.
-            for request in (*asked, *asked) if statement in hit else ():
+            # A second time: a statement made in the first round may hit a request that it had passed by.
+            for request in (*spared, *spared) if statement in hit else ():
                 parts = [new for part in parts for new in excluded(part, request, setting, depth)]
             made += parts
         yield made
