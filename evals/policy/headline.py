@@ -75,7 +75,7 @@ def _scores(rows: Sequence[Json], method: str) -> list[Json]:
 
 
 def _equivalent(score: Json) -> bool:
-    return score["over"] is False and score["under"] is False
+    return bool(score["equivalent"])
 
 
 def _methods_tables(title: str, rows: Sequence[Json]) -> tuple[Table, Table]:
@@ -144,33 +144,24 @@ def _three_valued(values: Sequence[bool | None]) -> str:
 
 
 def _breakdown(title: str, groups: Mapping[str, Sequence[Json]]) -> Table:
-    columns: tuple[str, ...] = (
-        "group",
-        "cases",
-        "given all met",
-        "held-back right",
-        "equivalent",
-        "over-grant",
-        "under-grant",
-    )
+    columns: tuple[str, ...] = ("group", "cases", "all met", "held-back", "equivalent", "over-grant", "under-grant")
     columns += ("strict: all met", "strict: wider")
-    lines = []
-    for group, rows in groups.items():
-        scores, strict, n = _scores(rows, GENERALISE), _scores(rows, STRICT), len(rows)
-        lines.append(
-            (
-                group,
-                str(n),
-                count(sum(map(_all_given, scores)), n),
-                share(stats.ratio_of_totals([tuple(s["held"]) for s in scores])),
-                share(stats.wilson(sum(map(_equivalent, scores)), n)),
-                _three_valued([s["over"] for s in scores]),
-                _three_valued([s["under"] for s in scores]),
-                count(sum(map(_all_given, strict)), n),
-                _three_valued([s["wider"] for s in strict]),
-            )
-        )
-    return Table(title, columns, tuple(lines))
+    return Table(title, columns, tuple(_group_cells(group, rows) for group, rows in groups.items()))
+
+
+def _group_cells(group: str, rows: Sequence[Json]) -> tuple[str, ...]:
+    scores, strict, n = _scores(rows, GENERALISE), _scores(rows, STRICT), len(rows)
+    return (
+        group,
+        str(n),
+        count(sum(map(_all_given, scores)), n),
+        percent(stats.ratio_of_totals([tuple(s["held"]) for s in scores])),
+        share(stats.wilson(sum(map(_equivalent, scores)), n)),
+        _three_valued([s["over"] for s in scores]),
+        _three_valued([s["under"] for s in scores]),
+        count(sum(map(_all_given, strict)), n),
+        _three_valued([s["wider"] for s in strict]),
+    )
 
 
 def _by_number(rows: Sequence[Json]) -> dict[str, list[Json]]:
@@ -245,7 +236,8 @@ def _notes(rows: Mapping[str, Json], judged: Sequence[Json]) -> list[str]:
     notes = [
         "Intervals are 95 %: Wilson's for shares of cases, a bootstrap over cases for shares of requests, order "
         "statistics for medians.",
-        "Equivalent: both directions proved by the engine, over the actions AWS has.",
+        "Equivalent: both directions proved by the engine, over the actions AWS has, and no drawn request against it.",
+        _contradictions(judged),
         _discarded_note(judged),
     ]
     missing = [id for id, row in rows.items() if "none" in row]
@@ -255,6 +247,14 @@ def _notes(rows: Mapping[str, Json], judged: Sequence[Json]) -> list[str]:
     if failed:
         notes.append(f"{len(failed)} cases failed: {next(iter(failed.values()))}")
     return notes
+
+
+def _contradictions(judged: Sequence[Json]) -> str:
+    """How often a drawn request spoke against a proof."""
+    scores = [row["rows"][name] for row in judged for name, _ in METHODS]
+    equal = sum(score["contradicted_by"] is not None for score in scores)
+    wider = sum(score["wider_by"].startswith("sample, against") for score in scores)
+    return f"Proofs that a drawn request contradicts: {equal} of equality, {wider} of `never wider`."
 
 
 def _discarded_note(judged: Sequence[Json]) -> str:

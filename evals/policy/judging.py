@@ -34,6 +34,9 @@ def judge(case: HeadlineCase, value: Json, actions: ActionDatabase, seed: int) -
     wider = reach(
         repaired, [faulty, required(case.given, [faulty, repaired])], actions, Random(f"wider/{seed}/{case.id}")
     )
+    contradiction = None
+    if over is False and under is False:
+        contradiction = _difference(repaired, true, actions, Random(f"equal/{seed}/{case.id}"))
     distance = edits(case.faulty, value)
     return {
         "given": [right(repaired, case.given), len(case.given)],
@@ -43,6 +46,8 @@ def judge(case: HeadlineCase, value: Json, actions: ActionDatabase, seed: int) -
         "over_witness": request_json(over_witness),
         "under": under,
         "under_witness": request_json(under_witness),
+        "equivalent": over is False and under is False and contradiction is None,
+        "contradicted_by": request_json(contradiction),
         "wider": wider.found,
         "wider_witness": request_json(wider.witness),
         "wider_by": wider.by,
@@ -62,6 +67,13 @@ def reach(new: Policy, olds: list[Policy], actions: ActionDatabase, rng: Random)
                 True, request, "sample, against the engine's answer" if found.new_access is False else "sample"
             )
     return Reach(found.new_access)
+
+
+def _difference(one: Policy, other: Policy, actions: ActionDatabase, rng: Random) -> Request | None:
+    """A drawn request for a known action on which two policies differ: it would show a proof of equality wrong."""
+    drawn = FreeSampler([one, other], actions, rng).sample(SAMPLES)
+    known = (request for request in drawn if actions.knows(request.action))
+    return next((request for request in known if judged(one, request) is not judged(other, request)), None)
 
 
 def request_json(request: Request | None) -> Json:

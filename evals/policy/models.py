@@ -171,7 +171,7 @@ def _task(case: HeadlineCase) -> Task:
 
 
 def _equivalent(score: Json) -> bool:
-    return score["over"] is False and score["under"] is False
+    return bool(score["equivalent"])
 
 
 def _enough(cases: int) -> Goal:

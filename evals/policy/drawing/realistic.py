@@ -10,13 +10,13 @@ from random import Random
 
 from opswright.evals.policy.drawing.contexts import draw_context, single_keys
 from opswright.evals.policy.drawing.principals import has_principals, named_by, near, stranger
-from opswright.evals.policy.drawing.text import instance, meet, word
+from opswright.evals.policy.drawing.text import ACCOUNTS, instance, meet, word
 from opswright.evals.policy.faults.statement import REGIONS, is_region
 from opswright.tools.iam import globs
 from opswright.tools.iam.actions import ActionDatabase, ResourceType
 from opswright.tools.iam.document import Policy, Request, Statement
 
-ACCOUNT = "123456789012"
+NEATER = 3  # draws of one resource, of which the first without empty components is taken
 BYSTANDERS = 0.3  # share of requests that carry a context key nobody asked for
 EVERYDAY_KEYS = {
     "aws:sourceip": ("10.20.30.40", "198.51.100.7"),
@@ -92,7 +92,7 @@ class RequestSource:
             entry.text.split(":", 5) for s in statements for entry in s.resources or () if entry.text.count(":") > 4
         ]
         self._regions = [*sorted({arn[3] for arn in arns if is_region(arn[3])}), *REGIONS]
-        self._accounts = [*sorted({arn[4] for arn in arns if re.fullmatch(r"\d{12}", arn[4])}), ACCOUNT, "210987654321"]
+        self._accounts = [*sorted({arn[4] for arn in arns if re.fullmatch(r"\d{12}", arn[4])}), *ACCOUNTS]
 
     def draw(self, places: Sequence[Place], miss_share: float = 0.5) -> Request | None:
         """One request near one of the places; None when this draw came to nothing that can occur."""
@@ -219,12 +219,15 @@ class RequestSource:
         template, given = kind.arn.split(":", 5), pattern.split(":", 5)
         if len(template) < 6:
             return None
+        drawn = [self._drawn(template, given, pattern) for _ in range(NEATER)]
+        fitting = [text for text in drawn if text is not None and takes(kind, text)]
+        return min(fitting, key=lambda text: "//" in text or text[-1] in "/:") if fitting else None
+
+    def _drawn(self, template: Sequence[str], given: Sequence[str], pattern: str) -> str | None:
         if len(given) < 6:  # `*`, or a pattern whose `*` crosses the colons
-            found = meet(pattern, ":".join(self._located(template, ["*"] * 6)), self._rng)
-        else:
-            parts = [meet(*pair, self._rng) for pair in zip(given, self._located(template, given), strict=True)]
-            found = ":".join(part or "" for part in parts) if None not in parts else None
-        return found if found is not None and takes(kind, found) else None
+            return meet(pattern, ":".join(self._located(template, ["*"] * 6)), self._rng)
+        parts = [meet(*pair, self._rng) for pair in zip(given, self._located(template, given), strict=True)]
+        return ":".join(part or "" for part in parts) if None not in parts else None
 
     def _located(self, template: Sequence[str], given: Sequence[str]) -> list[str]:
         """A type's template as globs, its partition, region and account as the pattern says or drawn."""

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
 
+from opswright.evals.policy.faults.statement import REGIONS
 from opswright.tools.iam import variables
 
 WORDS = ("reports", "data", "alpha", "team-a", "prod", "x1", "2026", "backup", "Zeta", "logs")
+ACCOUNTS = ("123456789012", "210987654321")
 WILD = "*?"
 
 Context = Mapping[str, tuple[str, ...]]
@@ -18,12 +20,23 @@ def word(rng: Random) -> str:
 
 
 def fill(pattern: str, rng: Random) -> str:
-    """A string that the glob matches; a lone `*` is filled with a word, never with nothing."""
+    """A string that the glob matches, plausible where the pattern says what stands there.
+
+    A `*` alone between the colons of an ARN becomes a region or an account, one between dots (a service's host) a
+    region, any other a word, rarely nothing.
+    """
+    parts = pattern.split(":", 5)
+    if len(parts) == 6 and parts[0] == "arn":
+        own = {3: rng.choice(REGIONS), 4: rng.choice(ACCOUNTS)}
+        return ":".join(own[at] if at in own and part == "*" else _fill(part, rng) for at, part in enumerate(parts))
+    return _fill(pattern.replace(".*.", f".{rng.choice(REGIONS)}."), rng)
+
+
+def _fill(pattern: str, rng: Random) -> str:
     filled = []
     for at, char in enumerate(pattern):
         if char == "*":
-            bare = len(pattern) == 1 or at == len(pattern) - 1
-            filled.append(word(rng) if bare or rng.random() < 0.7 else "")
+            filled.append(word(rng) if at == len(pattern) - 1 or rng.random() < 0.9 else "")
         else:
             filled.append(rng.choice("abx1") if char == "?" else char)
     return "".join(filled)
