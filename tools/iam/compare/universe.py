@@ -68,6 +68,13 @@ class Universe:
                     mask |= 1 << at
         return mask
 
+    def services(self, prefixes: Iterable[str]) -> Mask:
+        """The known actions of some services."""
+        mask = 0
+        for prefix in prefixes:
+            mask |= _matching(f"{prefix}:*", self._database)
+        return mask
+
     def names(self, mask: Mask, limit: int) -> list[str]:
         """Up to `limit` actions of a mask in order, known ones first."""
         found: list[str] = []
