@@ -12,7 +12,9 @@ from opswright.tools.iam.document import PrincipalEntry
 
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/(?:.*/)?([^/]+)")
-_IN_ACCOUNT = re.compile(r"arn:aws[a-z-]*:(?:iam|sts)::([0-9]{12}):(?:user|role|assumed-role|federated-user)/.+")
+SERVICES = ("iam", "sts")
+KINDS = ("user", "role", "assumed-role", "federated-user")  # of the principals in an account
+_IN_ACCOUNT = re.compile(rf"arn:aws[a-z-]*:(?:{'|'.join(SERVICES)})::([0-9]{{12}}):(?:{'|'.join(KINDS)})/.+")
 
 
 @lru_cache(maxsize=8192)

@@ -206,11 +206,13 @@ _PARTITION = Many(allowed="-abcdefghijklmnopqrstuvwxyz")
 def _in_account(account: str) -> list[Pattern]:
     """Every form a principal of an account has."""
     arn = tuple("arn:aws")
-    forms = [
+    forms: list[tuple[patterns.Token, ...]] = [
         (*account,),
         (*f"{account}:root",),
         (*arn, _PARTITION, *f":iam::{account}"),
-        (*arn, _PARTITION, *f":iam::{account}:", One(), ANY),
-        (*arn, _PARTITION, *f":sts::{account}:", One(), ANY),
+        (*arn, _PARTITION, *f":iam::{account}:root"),
     ]
+    for service in principals.SERVICES:
+        for kind in principals.KINDS:
+            forms.append((*arn, _PARTITION, *f":{service}::{account}:{kind}/", One(), ANY))
     return [patterns.pattern(form) for form in forms]

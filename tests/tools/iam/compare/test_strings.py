@@ -2,13 +2,16 @@
 
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opswright.tools.iam import arns, globs
-from opswright.tools.iam.compare import patterns, strings
+from opswright.tools.iam.compare import patterns, sets, strings
 from opswright.tools.iam.compare.patterns import Mark, Pattern, Unknown
 from opswright.tools.iam.compare.relations import included, overlap
+from opswright.tools.iam.document import PrincipalEntry
+from opswright.tools.iam.principals import names
 from opswright.tools.iam.variables import Literal
 
 LETTERS = "abz:"
@@ -68,6 +71,39 @@ def test_a_search_finds_a_string_exactly_when_there_is_one(
         assert strings.fits(found.text, positives, negatives)
     else:
         assert not any(strings.fits(word, positives, negatives) for word in WORDS[1:])
+
+
+ENTRIES = (
+    PrincipalEntry("AWS", "111111111111"),
+    PrincipalEntry("AWS", "arn:aws:iam::111111111111:root"),
+    PrincipalEntry("AWS", "arn:aws:iam::111111111111:role/path/r"),
+    PrincipalEntry("AWS", "arn:aws:iam::111111111111:user/u"),
+    PrincipalEntry("AWS", "*"),
+    PrincipalEntry("*", "*"),
+    PrincipalEntry("Service", "ec2.amazonaws.com"),
+    PrincipalEntry("Federated", "111111111111"),
+)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_principals_match_as_for_the_evaluator(entry: PrincipalEntry) -> None:
+    prefixes = ("", "arn:aws:iam::", "arn:aws-cn:sts::", "arn:aws:sts::", "arn:xx:iam::", "arn:aws2:iam::")
+    accounts = ("111111111111", "222222222222", "11111111111")
+    endings = (
+        "",
+        ":root",
+        ":user/u",
+        ":role/path/r",
+        ":role/r",
+        ":assumed-role/r/s",
+        ":federated-user/",
+        ":x",
+        ":mfa/a",
+    )
+    texts = ["".join(parts) for parts in product(prefixes, accounts, endings)] + ["ec2.amazonaws.com", "*", "zz"]
+    union = sets.names((entry,)).union({}, True)
+    for text in texts:
+        assert any(strings.accepts(one, text) for one in union) == names(entry, text), text
 
 
 def test_characters_equal_without_case() -> None:
