@@ -150,7 +150,8 @@ class _Question:
                 continue
             clauses = tuple(clause for clause, _ in part.clauses if clause in labels)
             result = Search(theory, meter, part.fixed, clauses).run()
-            if result.reason:
+            asked = bool(result.reason)
+            if asked:
                 result = self._fall_back(part, clauses, result)
             if result.reason:
                 self._reasons.append(result.reason)
@@ -159,6 +160,7 @@ class _Question:
             else:
                 witness = self._witness(Draft(mask, result.model), part, clauses, theory, meter)
                 if witness is not None:
+                    self._engine = "cvc5" if asked else "glob"
                     return witness
         return None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from opswright.tools.iam.compare.answers import Meter
 from opswright.tools.iam.compare.literals import KEY, Literal
+from opswright.tools.iam.compare.sets import SEVERAL, Value
 from opswright.tools.iam.compare.theory import Literals, Theory, coupled
 
 Clause = tuple[Literal, ...]
@@ -77,7 +78,7 @@ class Search:
             return True
         if unsure:
             return False
-        chosen = {name.removeprefix(KEY): given[0] if given else None for name, given in model.items()}
+        chosen = {name.removeprefix(KEY): _one_of(given) for name, given in model.items()}
         return any(one.holds(model.get(one.dimension, ()), chosen) for one in clause if _settled(one, model))
 
     def _branch(self, state: State, clause: Clause, ways: list[Literal], blame: Literals) -> Result:
@@ -121,6 +122,11 @@ class Search:
             if self._theory.check(fewer).outcome == "fails":
                 core = fewer
         return core
+
+
+def _one_of(given: tuple[str, ...]) -> Value:
+    """What a variable that stands for a key with these values becomes."""
+    return SEVERAL if len(given) > 1 else given[0] if given else None
 
 
 def _settled(one: Literal, model: Mapping[str, tuple[str, ...]]) -> bool:
