@@ -29,9 +29,10 @@ class PolicyAdopter:
         target = _target(task)
         if target is None:
             return ()
+        text = _text(task, proposal)
         in_place = target == task.inputs.get("policy_path")
         before = str(task.inputs["policy"]) if in_place else None
-        return (write.action(Path(target), _text(task, proposal), before=before),)
+        return () if in_place and text == before else (write.action(Path(target), text, before=before),)
 
     def result(self, task: Task, history: History, verdict: Verdict) -> Json:
         """The repair's result object: of the accepted trial, else how far it came."""
@@ -108,9 +109,9 @@ def _without_repair(task: Task, history: History, verdict: Verdict) -> Json:
 
 
 def _diff(before: str, after: str, name: str) -> str:
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"a/{name.lstrip('/')}", f"b/{name.lstrip('/')}", lineterm=""
-    )
+    # Not splitlines: a line separator within a string must not make a line of the diff out of it.
+    old, new = (text.removesuffix("\n").split("\n") for text in (before, after))
+    lines = difflib.unified_diff(old, new, f"a/{name.lstrip('/')}", f"b/{name.lstrip('/')}", lineterm="")
     return "\n".join(lines)
 
 
@@ -118,7 +119,7 @@ def summary(diff: str, shown: object, verdict: Verdict) -> str:
     """The diff and what was proved, for whoever reads the answer to a request."""
     values = shown if isinstance(shown, dict) else {}
     lines = [diff or "the policy meets the specification as it is; nothing to change"]
-    lines += proof_lines(values)
+    lines += [inline(line) for line in proof_lines(values)]
     return "\n".join(lines)
 
 

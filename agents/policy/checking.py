@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from opswright.agents.policy.localise import localisation
 from opswright.agents.policy.proofs import Claim, bound_claims
-from opswright.errors import InputError
 from opswright.nouns import Json
 from opswright.tools.iam.document import Policy
-from opswright.tools.iam.spec import Spec, contradictions
+from opswright.tools.iam.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,7 @@ class Check:
 
 
 def check(policy: Policy, spec: Spec) -> Check:
-    """Decides every request, proves every never and always. Raises InputError when the specification contradicts itself."""
-    against = contradictions(spec)
-    if against:
-        raise InputError(f"the specification contradicts itself: {'; '.join(against[:3])}", "spec")
+    """Decides every request, proves every never and always of a specification that does not contradict itself."""
     failing = tuple({**entry, "why": _why(entry)} for entry in localisation(policy, spec))
     return Check(len(spec.requests), failing, tuple(bound_claims(policy, spec)))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opswright.console import Options, Reply, Status, bad, common_options, good, heading, hint, visible
+from opswright.console import Options, Reply, Status, bad, common_options, good, heading, hint, inline
 from opswright.errors import InputError
 from opswright.nouns import Json, Task
 
@@ -47,12 +47,12 @@ def diff(options: Options, old: Path, new: Path) -> Reply:
         "seconds": round(found.seconds, 4),
     }
     if found.new_access is None:
-        return Reply(Status.UNDECIDED, result, f"{hint('undecided')}: {visible(found.reason)}")
+        return Reply(Status.UNDECIDED, result, f"{hint('undecided')}: {inline(found.reason)}")
     if not found.new_access:
         return Reply(Status.DONE, result, f"{good('proved')}: {new} allows nothing that {old} does not")
     shown = [f"{bad('new access')}: {new} allows what {old} does not, such as"]
     shown += _request_lines(found.witness) if found.witness else []
-    return Reply(Status.FOUND, result, "\n".join([*shown, visible(found.reason)]))
+    return Reply(Status.FOUND, result, "\n".join([*shown, inline(found.reason)]))
 
 
 @policy.command()
@@ -66,10 +66,13 @@ def check(options: Options, file: Path, spec: Path) -> Reply:
     something does not hold, 3 when something could not be decided.
     """
     from opswright.agents.policy.checking import check as run_check
+    from opswright.agents.policy.repair import check_consistent
     from opswright.tools.iam.parser import read_policy
     from opswright.tools.iam.spec import read_spec
 
-    found = run_check(read_policy(file), read_spec(spec))
+    document, asked = read_policy(file), read_spec(spec)
+    check_consistent(asked, str(spec))
+    found = run_check(document, asked)
     return Reply(_status(found), found.to_json(), "\n".join(_check_lines(found)))
 
 
@@ -82,11 +85,11 @@ def _check_lines(found: "Check") -> list[str]:
     lines = []
     for failure in found.failing:
         asked = failure["request"]
-        lines.append(f"{bad('not met')}  {visible(str(failure['id']))}: wanted {failure['wanted']}, {failure['why']}")
-        lines.append(f"         {visible(asked['action'])} on {visible(asked['resource'])}")
+        lines.append(f"{bad('not met')}  {inline(str(failure['id']))}: wanted {failure['wanted']}, {failure['why']}")
+        lines.append(f"         {inline(asked['action'])} on {inline(asked['resource'])}")
     for claim in found.claims:
         word = {True: good("proved "), False: bad("refuted"), None: hint("undecided")}[claim.holds]
-        lines.append(f"{word}  {visible(claim.name)}: {visible(claim.reason)}")
+        lines.append(f"{word}  {inline(claim.name)}: {inline(claim.reason)}")
         if claim.holds is False and claim.witness is not None:
             lines += _request_lines(claim.witness)
     lines.append(heading(f"{found.total - len(found.failing)} of {found.total} requests are met"))
@@ -98,7 +101,7 @@ def _request_lines(request: "Request") -> list[str]:
     if request.principal is not None:
         lines.append(f"    principal  {request.principal}")
     lines += [f"    {key} = {', '.join(values)}" for key, values in sorted(request.context.items()) if values]
-    return [visible(line) for line in lines]
+    return [inline(line) for line in lines]
 
 
 @policy.command()
@@ -130,7 +133,7 @@ def repair(
     target = file if in_place else out
     inputs = repair_inputs(texts[0], texts[1], generalise=generalise, out=target)
     task = Task("t1", "policy", goal or f"Repair {file.name} so that it meets {spec.name}", inputs)
-    check_consistent(read_work(task).spec)
+    check_consistent(read_work(task).spec, str(spec))
     found = start(task, options.settings, choices_of(options), doors_of(options))
     adopted, reason = (found.outcomes[0].adopted, found.outcomes[0].reason) if found.outcomes else (False, "")
     return reply_of(found, _repair_text(found.result, adopted, target, reason))
@@ -141,11 +144,11 @@ def _repair_text(result: Json, adopted: bool, target: Path | None, reason: str) 
     if not isinstance(result, dict):
         return None
     if result.get("policy") is None:
-        return "\n".join([bad("no repair was accepted"), visible(str(result.get("reason", "")))])
+        return "\n".join([bad("no repair was accepted"), inline(str(result.get("reason", "")))])
     from opswright.agents.policy.adoption import proof_lines
 
     lines = [_coloured(str(result["diff"])) or good("the policy meets the specification as it is")]
-    lines += [visible(f"change: {note}") for note in result.get("changes") or []]
+    lines += [inline(f"change: {note}") for note in result.get("changes") or []]
     lines += [_coloured_proof(line) for line in proof_lines(result)]
     if adopted and target is not None:
         lines.append(good(f"written to {target}"))
@@ -158,18 +161,18 @@ def _repair_text(result: Json, adopted: bool, target: Path | None, reason: str) 
 
 def _coloured(diff: str) -> str:
     lines = []
-    for line in diff.splitlines():
+    for line in diff.split("\n"):
         if line.startswith(("---", "+++", "@@")):
             lines.append(heading(line))
         else:
-            lines.append(good(line) if line.startswith("+") else bad(line) if line.startswith("-") else visible(line))
+            lines.append(good(line) if line.startswith("+") else bad(line) if line.startswith("-") else inline(line))
     return "\n".join(lines)
 
 
 def _coloured_proof(line: str) -> str:
     word, _, rest = line.partition(":")
     paint = {"proved": good, "refuted": bad, "undecided": hint, "warning": hint, "new access": hint}.get(word, heading)
-    return f"{paint(word)}:{visible(rest)}"
+    return f"{paint(word)}:{inline(rest)}"
 
 
 @policy.command()
@@ -184,9 +187,9 @@ def explain(options: Options, file: Path) -> Reply:
     lines = []
     for account in found.statements:
         name = f"statement {account.index + 1}" + (f" ({account.sid})" if account.sid else "")
-        lines += [heading(name), f"  {visible(account.sentence)}"]
+        lines += [heading(inline(name)), f"  {inline(account.sentence)}"]
     for finding in found.findings:
         where = f"{file}:{finding.span}" if finding.span.line else str(file)
         paint = bad if finding.severity == "error" else hint
-        lines.append(f"{paint(finding.severity)}  {visible(where)}: {visible(finding.message)}")
+        lines.append(f"{paint(finding.severity)}  {inline(where)}: {inline(finding.message)}")
     return Reply(Status.DONE, found.to_json(), "\n".join(lines))

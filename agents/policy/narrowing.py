@@ -47,8 +47,10 @@ def _within(small: Statement, large: Statement) -> bool:
 
 def _entries_within(small: Sequence[Entry], large: Sequence[Entry], negated: bool, fold: bool) -> bool:
     few, many = (large, small) if negated else (small, large)
-    texts = [entry.text.lower() if fold else entry.text for entry in few]
-    patterns = [entry.text.lower() if fold else entry.text for entry in many]
+    if few is many:
+        return True
+    patterns = {entry.text.lower() if fold else entry.text for entry in many}
+    texts = {entry.text.lower() if fold else entry.text for entry in few} - patterns
     return all(any(_covers(pattern, text) for pattern in patterns) for text in texts)
 
 

@@ -10,7 +10,7 @@ from opswright.agents.policy.localise import localisation
 from opswright.agents.policy.proofs import request_json
 from opswright.agents.policy.proposals import Choice, EditList, apply_edits, describe
 from opswright.agents.policy.reference import reference
-from opswright.agents.policy.repair import Candidate, Options, Repair, repair
+from opswright.agents.policy.repair import Candidate, Options, Repair, check_consistent, repair
 from opswright.agents.ports import Context
 from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
 from opswright.nouns import History, Json, Proposal, Task, Tier
@@ -32,6 +32,7 @@ class PolicyProposer:
         work = read_work(task)
         lessons = recalled(self.context.memory, work)
         options = Options(generalise=work.generalise, favoured=favoured(lessons))
+        check_consistent(work.spec, str(task.inputs["spec_name"]))
         found = repair(work.policy, work.spec, options)
         if tier is Tier.SOLVER:
             return self._solver(found)
@@ -41,7 +42,8 @@ class PolicyProposer:
 
     def _solver(self, found: Repair) -> Proposal | None:
         if found.best is None:
-            return None
+            # What came nearest is judged by the loop, so that everybody sees what speaks against it.
+            return None if found.refused is None else proposal(Tier.SOLVER, found.refused, found.reason)
         if found.alternatives and Tier.LOW in self.context.models.available():
             return None  # equally likely repairs that mean different things: a model reads the goal and chooses
         return proposal(Tier.SOLVER, found.best, found.reason)

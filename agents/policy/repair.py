@@ -6,23 +6,25 @@ With `generalise`: the fewest and likeliest slips that explain every request are
 without `may:`, as far as the original's own text suggests), and all new access is listed.
 """
 
+import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from opswright.agents.policy.changes import Changes, changes, new_grants, size_warnings
 from opswright.agents.policy.draft import Draft
 from opswright.agents.policy.evidence import Evidence
+from opswright.agents.policy.points import pattern_statement
 from opswright.agents.policy.proofs import Judgement, judge, request_json
 from opswright.agents.policy.search import Limits, search
 from opswright.agents.policy.setting import Setting
 from opswright.agents.policy.strict import strict_candidates
-from opswright.agents.policy.value import policy_value
+from opswright.agents.policy.value import in_order, policy_value
 from opswright.errors import InputError
 from opswright.nouns import Json, Outcome, canonical_json
-from opswright.tools.iam.compare import new_access
-from opswright.tools.iam.document import Policy, Request, Statement
+from opswright.tools.iam.compare import covers, new_access, reaches
+from opswright.tools.iam.document import Effect, Policy, PrincipalEntry, Request, Statement
 from opswright.tools.iam.evaluator import decide
 from opswright.tools.iam.parser import policy_from_value
 from opswright.tools.iam.rewrite import rewrite
@@ -57,7 +59,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Repair:
-    """What came out. `best` None: nothing was found or proved, `reason` says why.
+    """What came out. `best` None: nothing was found or proved, `reason` says why and `refused` is what came nearest.
 
     `alternatives`: other repairs that explain the requests as well but mean something else, with a request that tells
     them apart.
@@ -74,6 +76,7 @@ class Repair:
     alternatives: tuple[tuple[Candidate, Request], ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
+    refused: Candidate | None = None
 
 
 def repair(policy: Policy, spec: Spec, options: Options | None = None) -> Repair:
@@ -82,28 +85,21 @@ def repair(policy: Policy, spec: Spec, options: Options | None = None) -> Repair
     options = options or Options()
     check_consistent(spec)
     setting = Setting.of(policy, spec, options.favoured)
-    found, reason = _solve(setting, spec, options)
-    if not found:
-        outcome = Outcome.UNDECIDED if reason else Outcome.REJECTED
-        return Repair(
-            outcome,
-            reason or "no repair was found",
-            policy,
-            spec,
-            None,
-            policy.source,
-            Changes(0, 0),
-            seconds=time.perf_counter() - began,
-        )
-    return finished(setting, spec, options, found, began)
+    found, refused = _solve(setting, spec, options)
+    if found:
+        return finished(setting, spec, options, found, began)
+    outcome = refused.judgement.outcome if refused else Outcome.REJECTED
+    reason = refused.judgement.reason if refused else "no repair was found"
+    seconds = time.perf_counter() - began
+    return Repair(outcome, reason, policy, spec, None, policy.source, Changes(0, 0), seconds=seconds, refused=refused)
 
 
-def check_consistent(spec: Spec) -> None:
-    """Raises InputError naming the ids when the specification contradicts itself."""
+def check_consistent(spec: Spec, where: str = "specification") -> None:
+    """Raises InputError naming the ids when the specification contradicts itself. `where`: its file."""
     against = contradictions(spec)
     if against:
         more = f" (and {len(against) - 3} more)" if len(against) > 3 else ""
-        raise InputError(f"the specification contradicts itself: {'; '.join(against[:3])}{more}", "spec")
+        raise InputError(f"contradicts itself: {'; '.join(against[:3])}{more}", where)
 
 
 def finished(setting: Setting, spec: Spec, options: Options, found: Sequence[Candidate], began: float) -> Repair:
@@ -127,45 +123,78 @@ def finished(setting: Setting, spec: Spec, options: Options, found: Sequence[Can
 
 def written(policy: Policy, value: Json) -> str:
     """The new value as text, in the original's layout where there is a source."""
+    value = in_order(value)
     if policy.source:
         return rewrite(policy.source, value)
-    import json
-
     return json.dumps(value, indent=4, ensure_ascii=False) + "\n"
 
 
-def _solve(setting: Setting, spec: Spec, options: Options) -> tuple[list[Candidate], str]:
-    """Accepted candidates, best first; and why the best of the others was not accepted."""
+Wanted = Sequence[tuple[Request, bool]]
+
+
+def _solve(setting: Setting, spec: Spec, options: Options) -> tuple[list[Candidate], Candidate | None]:
+    """Accepted candidates, best first; and the first that was refused, which tells why there are none.
+
+    A refused candidate teaches: the witness against it is a further request, for some rounds. What is left then is the
+    floor: the plainest strict repair, and the bounds themselves written as statements.
+    """
     wanted = [(item.request, item.effect == "allow") for item in spec.requests]
-    reason = ""
+    learning = list(wanted)
+    refused: Candidate | None = None
     for _ in range(options.rounds):
-        learned: list[tuple[Request, bool]] = []
-        found: list[Candidate] = []
-        seen: set[str] = set()
-        for tried, (cost, make) in enumerate(_candidates(setting, wanted, spec, options)):
-            if found and (not options.generalise or cost > found[0].cost + TIED):
-                break
-            candidate = make()
-            if candidate is None:
-                continue
-            key = canonical_json(candidate.value)
-            if key in seen:
-                continue
+        source = _generalised if options.generalise else _strict
+        found, against = _accepted(source(setting, learning, spec, options), options)
+        refused = refused or next(iter(against), None)
+        lessons = [lesson for candidate in against for lesson in _lessons(candidate, learning)]
+        if found or not lessons:
+            break
+        learning += lessons[:4]
+    if not found:
+        floor = partial(strict_candidates, setting, wanted, options.limits)
+        makers = (_maker(setting, spec, options, one) for extra in _floors(setting, spec) for one in floor(extra))
+        found, against = _accepted(makers, options)
+        refused = refused or next(iter(against), None)
+    return found, refused
+
+
+def _accepted(makers: Iterable["Offer"], options: Options) -> tuple[list[Candidate], list[Candidate]]:
+    """The accepted and the refused of the candidates, as far as it is worth looking."""
+    found: list[Candidate] = []
+    against: list[Candidate] = []
+    seen: set[str] = set()
+    for cost, make in makers:
+        if found and (not options.generalise or cost > found[0].cost + TIED or len(found) > options.alternatives):
+            break
+        if len(against) > options.tries:
+            break
+        candidate = make()
+        key = canonical_json(candidate.value) if candidate else ""
+        if candidate is not None and key not in seen:
             seen.add(key)
-            if candidate.judgement.outcome is Outcome.ACCEPTED:
-                found.append(candidate)
-            else:
-                reason = candidate.judgement.reason
-                learned += _lessons(candidate, wanted)
-            if len(found) > options.alternatives or tried > options.tries:
-                break
-        if found or not learned:
-            return found, reason
-        wanted = [*wanted, *learned[:4]]
-    return [], reason
+            (found if candidate.judgement.outcome is Outcome.ACCEPTED else against).append(candidate)
+    return found, against
 
 
-def _lessons(candidate: Candidate, wanted: Sequence[tuple[Request, bool]]) -> list[tuple[Request, bool]]:
+def _floors(setting: Setting, spec: Spec) -> Iterator[list[Statement]]:
+    """Nothing; then a Deny for every `never` that the original reaches and an Allow for every `always` it misses."""
+    yield []
+    made = []
+    for pattern in spec.never:
+        statement = pattern_statement(pattern, setting.principals)
+        if statement is not None and reaches(setting.policy, pattern).new_access is not False:
+            everybody = setting.resource_based and statement.principals is None
+            named = (PrincipalEntry("*", "*"),) if everybody else statement.principals
+            made.append(replace(statement, effect=Effect.DENY, principals=named))
+    for pattern in spec.always:
+        statement = pattern_statement(pattern, setting.principals)
+        if statement is not None and covers(setting.policy, pattern).new_access is not True:
+            everybody = setting.resource_based and statement.principals is None
+            made.append(replace(statement, principals=(PrincipalEntry("*", "*"),)) if everybody else statement)
+    if made:
+        yield made
+
+
+def _lessons(candidate: Candidate, wanted: Wanted) -> list[tuple[Request, bool]]:
     """Witnesses against never, always and may, as further requests with the outcome they should have."""
     known = {repr(request) for request, _ in wanted}
     found = []
@@ -175,24 +204,23 @@ def _lessons(candidate: Candidate, wanted: Sequence[tuple[Request, bool]]) -> li
     return found
 
 
-Maker = Callable[[], Candidate | None]
+Offer = tuple[float, Callable[[], Candidate | None]]  # a cost, and what makes and proves the candidate
 
 
-def _candidates(
-    setting: Setting, wanted: Sequence[tuple[Request, bool]], spec: Spec, options: Options
-) -> Iterator[tuple[float, Maker]]:
-    """Candidates, best first: the cost, and a function that makes and proves one."""
-    if options.generalise:
-        for draft in _generalised(setting, wanted, options):
-            notes = tuple(_note(edit.slot, edit.kind, edit.note) for edit in draft.edits)
-            yield draft.cost, partial(_candidate, setting, spec, draft.statements(), True, notes, draft.cost)
-    for statements in strict_candidates(setting, wanted, options.limits):
-        yield LAST, partial(_candidate, setting, spec, statements, options.generalise, (), LAST)
-
-
-def _generalised(setting: Setting, wanted: Sequence[tuple[Request, bool]], options: Options) -> list[Draft]:
+def _generalised(setting: Setting, wanted: Wanted, spec: Spec, options: Options) -> Iterator[Offer]:
     evidence = Evidence(setting.policy, wanted)
-    return search(Draft.of(evidence, setting.policy), setting, options.limits)
+    for draft in search(Draft.of(evidence, setting.policy), setting, options.limits):
+        notes = tuple(_note(edit.slot, edit.kind, edit.note) for edit in draft.edits)
+        yield draft.cost, partial(_candidate, setting, spec, draft.statements(), True, notes, draft.cost)
+
+
+def _strict(setting: Setting, wanted: Wanted, spec: Spec, options: Options) -> Iterator[Offer]:
+    for statements in strict_candidates(setting, wanted, options.limits):
+        yield _maker(setting, spec, options, statements)
+
+
+def _maker(setting: Setting, spec: Spec, options: Options, statements: Sequence[Statement]) -> Offer:
+    return LAST, partial(_candidate, setting, spec, statements, options.generalise, (), LAST)
 
 
 def _note(slot: int | None, kind: str, note: str) -> str:

@@ -6,6 +6,8 @@ Every find is proved before it is returned; the plainest patch (a statement for 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import count
 
 from opswright.agents.policy.draft import Draft, Edit
 from opswright.agents.policy.evidence import Evidence, bits
@@ -17,6 +19,7 @@ from opswright.agents.policy.setting import Setting
 from opswright.tools.iam.document import ConditionTest, Effect, Entry, Request, Statement
 
 STATEMENT, ELEMENT = 10.0, 2.0
+FRESH = 10**6  # slots from here on are no statements of the original
 
 
 def price(draft: Draft, edit: Edit, setting: Setting) -> float | None:
@@ -51,20 +54,23 @@ def changed_elements(old: Statement | None, new: Statement) -> int:
 
 
 def strict_candidates(
-    setting: Setting, wanted: Sequence[tuple[Request, bool]], limits: Limits
+    setting: Setting, wanted: Sequence[tuple[Request, bool]], limits: Limits, extra: Sequence[Statement] = ()
 ) -> Iterator[list[Statement]]:
-    """Statement lists that decide every request as wanted, best first; each is still to be proved."""
-    whole = Draft.of(Evidence(setting.policy, wanted), setting.policy)
+    """Statement lists that decide every request as wanted, best first; each is still to be proved.
+
+    `extra`: statements that are added before anything else.
+    """
+    base = (*setting.policy.statements, *extra)
+    whole = _draft(Evidence(setting.policy, wanted), base)
     rest = [pair for i, pair in enumerate(wanted) if not whole.missing >> i & 1]
     asked = [wanted[i][0] for i in bits(whole.missing)]
-    start = Draft.of(Evidence(setting.policy, rest), setting.policy)
-    narrowed = (
-        search(start, setting, limits, lambda draft, edit: price(draft, edit, setting))[:4] if start.wrong else [start]
-    )
+    start = _draft(Evidence(setting.policy, rest), base)
+    narrowed = search(start, setting, limits, partial(price, setting=setting))[:4] if start.wrong else [start]
+    spared = [request for request, allowed in wanted if allowed]
     for draft in narrowed:
-        for opened in _opened(draft.statements(), asked, [request for request, allow in wanted if allow], setting):
-            yield from _completed(opened, asked, wanted, setting)
-    yield from _completed(list(setting.policy.statements), asked, wanted, setting)
+        for opened in _opened(draft.statements(), asked, spared, setting):
+            yield from _completed(opened, wanted, setting)
+    yield from _completed(list(base), wanted, setting)
 
 
 def _opened(
@@ -91,7 +97,7 @@ def _opened(
 
 
 def _completed(
-    statements: list[Statement], asked: Sequence[Request], wanted: Sequence[tuple[Request, bool]], setting: Setting
+    statements: list[Statement], wanted: Sequence[tuple[Request, bool]], setting: Setting
 ) -> Iterator[list[Statement]]:
     """With the least Allow for what is still denied, joined to existing statements where that stays exact."""
     evidence = Evidence(setting.policy, wanted)
@@ -133,7 +139,10 @@ def _joins(one: Statement, point: Statement) -> str | None:
 
 
 def _draft(evidence: Evidence, statements: Sequence[Statement]) -> Draft:
-    return Draft(evidence, tuple(evidence.row(statement) for statement in statements), next_slot=10**6)
+    """A draft of statements; those that are new get slots of their own."""
+    fresh = count(FRESH)
+    numbered = [one if one.index >= 0 else replace(one, index=next(fresh)) for one in statements]
+    return Draft(evidence, tuple(evidence.row(statement) for statement in numbered), next_slot=next(fresh))
 
 
 def _guarded(

@@ -108,3 +108,29 @@ def _old_tests(block: Mapping[str, Json]) -> dict[tuple[str, str], tuple[str, Js
         for key, value in keys.items():
             found[name, key] = (written, value)
     return found
+
+
+# The order AWS's documentation writes them in.
+_TOP = ("Version", "Id", "Statement")
+_STATEMENT = (
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+)
+
+
+def in_order(value: Json) -> Json:
+    """The document with its elements in the customary order: a journal keeps values, not the order of names."""
+    found = value["Statement"]
+    made = [_sorted(one, _STATEMENT) for one in found] if isinstance(found, list) else _sorted(found, _STATEMENT)
+    return _sorted({**value, "Statement": made}, _TOP)
+
+
+def _sorted(value: Mapping[str, Json], order: Sequence[str]) -> dict[str, Json]:
+    return {**{name: value[name] for name in order if name in value}, **value}
