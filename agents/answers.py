@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from opswright.agents.outcomes import ACCEPTED, APPROVAL, BUDGET, ERROR, REJECTED, UNDECIDED, TaskOutcome
 from opswright.agents.plans import Plan
+from opswright.console.text import inline
 
 _OPENINGS = {
     ACCEPTED: "accepted ({tier} tier): {reason}",
@@ -26,12 +27,12 @@ def word(outcomes: Sequence[TaskOutcome], plan: Plan) -> str:
 
 
 def _part(outcome: TaskOutcome, named: bool) -> str:
-    opening = _OPENINGS[outcome.status].format(tier=outcome.tier or "no", reason=outcome.reason)
+    opening = _OPENINGS[outcome.status].format(tier=outcome.tier or "no", reason=inline(outcome.reason))
     lines = [f"{outcome.specialist}: {opening}"]
     if named:
-        lines.insert(0, f"[{outcome.task}] {outcome.goal}")
+        lines.insert(0, f"[{outcome.task}] {inline(outcome.goal)}")
     said = outcome.result.get("summary") if isinstance(outcome.result, dict) else None
     if isinstance(said, str) and said:
         lines.append(said)
-    lines += [f"note: {note}" for note in outcome.notes]
+    lines += [f"note: {inline(note)}" for note in outcome.notes]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from opswright.agents.policy.inputs import read_work
 from opswright.agents.policy.localise import localisation
 from opswright.agents.policy.repair import written
 from opswright.agents.ports import accepted, rejected
+from opswright.console.text import inline
 from opswright.errors import InputError
 from opswright.nouns import Action, History, Json, Outcome, Proposal, Task, Trial, Verdict
 from opswright.tools.files import write

@@ -2,11 +2,12 @@
 
 import json
 
+import click
 import pytest
 
 from opswright.console import Failure, Format, Progress, Reply, Status, diff_text, emit, good, visible
 from opswright.console.output import cost_line
-from opswright.console.text import screen
+from opswright.console.text import inline, screen
 from opswright.errors import ApprovalNeeded, BudgetSpent, Exit, InputError, StoreFailed
 from opswright.nouns import Usage
 
@@ -55,6 +56,21 @@ def test_text_of_strangers_cannot_drive_the_terminal() -> None:
     assert "\x1b" not in shown.replace("\x1b[32m", "").replace("\x1b[0m", "")
     assert not set("\r\x07\u202e\u2066\x9b") & set(shown)
     assert visible("a\tb\nc") == "a\tb\nc"
+
+
+def test_what_has_no_width_is_shown() -> None:
+    unseen = "\xad\u061c\u200b\u2063\u3164\ufe0f\ufeff\U000e0041"
+    assert visible(unseen) == r"\xad\u061c\u200b\u2063\u3164\ufe0f\ufeff\U000e0041"
+    assert visible("naïve 日本語 عربى 🎉") == "naïve 日本語 عربى 🎉"
+
+
+def test_a_value_cannot_pass_for_another_line() -> None:
+    assert inline("x\n\taccepted  replay: proved") == r"x\n\taccepted  replay: proved"
+    shown = diff_text('{"Sid": "x"}\n', '{"Sid": "x\u2028+ \x85+ \x0c+ forged"}\n', "policy.json")
+    assert [line for line in shown.split("\n") if "forged" in line] == [
+        click.style('+{"Sid": "x\\u2028+ \\x85+ \\x0c+ forged"}', fg="green")
+    ]
+    assert len(shown.splitlines()) == 5
 
 
 def test_a_lone_surrogate_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

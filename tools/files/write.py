@@ -13,6 +13,7 @@ import difflib
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ NAME = "files.write"
 RISK = Risk.REVERSIBLE
 LARGEST_BYTES = 16 * 1024 * 1024
 LOCK_WAIT_S = 10.0
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,15 @@ def action(path: Path, text: str, *, before: str | None = None, environment: str
 
 
 def diff(before: str, after: str, name: str) -> str:
-    """A unified diff."""
+    """A unified diff. Lines end at a newline alone: other separators within a string must not make lines of it."""
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"{name} (before)", f"{name} (after)"
+        _LINE.findall(before), _LINE.findall(after), f"{_on_one_line(name)} (before)", f"{_on_one_line(name)} (after)"
     )
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _on_one_line(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in name else name
 
 
 def capture(arguments: Mapping[str, Json]) -> UndoOp:

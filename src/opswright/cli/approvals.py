@@ -2,7 +2,7 @@
 
 import click
 
-from opswright.console import Options, Reply, Status, bad, common_options, good, heading, hint, visible
+from opswright.console import Options, Reply, Status, bad, common_options, good, heading, hint, inline, visible
 from opswright.nouns import as_json
 
 
@@ -27,7 +27,7 @@ def approve(options: Options, action_hash: str, refuse: bool) -> Reply:
     action = question.action
     result = {"answer": said, "action": as_json(action), "action_hash": action.hash, "run": question.run}
     paint = {"approved": good, "refused": bad}.get(said, hint)
-    lines = [f"{paint(said)}: {visible(action.effect)} ({action.risk}, {visible(action.environment)})"]
+    lines = [f"{paint(said)}: {inline(action.effect)} ({action.risk}, {inline(action.environment)})"]
     lines += [visible(action.preview)] if action.preview else []
     if said == "approved" and question.run:
         lines.append(heading(f"go on with: opswright --resume {question.run}"))

@@ -14,6 +14,7 @@ from opswright.console import (
     good,
     heading,
     hint,
+    inline,
     person,
     visible,
 )
@@ -57,7 +58,7 @@ def verify(options: Options, file: Path, keys: tuple[str, ...], live: bool) -> R
         "notes": list(found.notes),
         **{name: None if verdict is None else as_json(verdict) for name, verdict in verdicts.items()},
     }
-    lines = [f"{good('intact')}  {visible(f'receipt {found.receipt.id[:12]}, {content.task.goal}')}"]
+    lines = [f"{good('intact')}  {inline(f'receipt {found.receipt.id[:12]}, {content.task.goal}')}"]
     lines += [_line(name, verdict) for name, verdict in verdicts.items() if verdict is not None]
     lines += [hint(f"note    {note}") for note in found.notes]
     return Reply(Status.of(found.outcome), result, "\n".join(lines))
@@ -137,7 +138,7 @@ def _specialist(options: Options, name: str) -> tuple["Manifest", "Specialist"]:
 
 def _line(name: str, verdict: Verdict) -> str:
     paint = {Outcome.ACCEPTED: good, Outcome.REJECTED: bad, Outcome.UNDECIDED: hint}[verdict.outcome]
-    return f"{paint(f'{verdict.outcome:<9}')} {name}: {visible(verdict.reason)}"
+    return f"{paint(f'{verdict.outcome:<9}')} {name}: {inline(verdict.reason)}"
 
 
 def _plan(actions: tuple[Action, ...]) -> Reply:
@@ -161,5 +162,5 @@ def _reply(applied: "Applied", journal: "Journal") -> Reply:
         "undo": ids,
     }
     what = "nothing to do: it is applied already" if applied.already else good("applied")
-    lines = [f"{what}: {visible(applied.verdict.reason)}", *(f"to take it back: opswright undo {id}" for id in ids)]
+    lines = [f"{what}: {inline(applied.verdict.reason)}", *(f"to take it back: opswright undo {id}" for id in ids)]
     return Reply(Status.DONE, result, "\n".join(lines))

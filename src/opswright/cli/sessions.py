@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opswright.console import Options, Reply, Status, common_options, heading, visible
+from opswright.console import Options, Reply, Status, common_options, heading, inline
 from opswright.errors import InputError
 from opswright.nouns import Json
 
@@ -28,7 +28,7 @@ def list_sessions(options: Options, limit: int) -> Reply:
 
     runs = summaries(Journal(options.settings.journal_path).read())[:limit]
     lines = [
-        visible(f"{run['run']:<28}  {run['started']}  {run['records']:>5}  {', '.join(run['tasks'])}") for run in runs
+        inline(f"{run['run']:<28}  {run['started']}  {run['records']:>5}  {', '.join(run['tasks'])}") for run in runs
     ]
     title = heading(f"{'run':<28}  {'started':<19}  {'steps':>5}  tasks")
     return Reply(Status.DONE, {"sessions": runs}, "\n".join([title, *lines]) if runs else "no run yet")
@@ -45,7 +45,7 @@ def show_session(options: Options, run: str) -> Reply:
     if not records:
         raise InputError(f"there is no run {run}; `opswright sessions list` shows what there is", "RUN")
     steps = [{"seq": one.seq, "at": _time(one.at), "kind": one.kind, "task": one.task} for one in records]
-    lines = [visible(f"{step['seq']:>6}  {step['at']}  {step['kind']:<20}  {step['task']}") for step in steps]
+    lines = [inline(f"{step['seq']:>6}  {step['at']}  {step['kind']:<20}  {step['task']}") for step in steps]
     return Reply(Status.DONE, {"run": run, "steps": steps}, "\n".join(lines))
 
 

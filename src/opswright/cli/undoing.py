@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from opswright.console import Failure, Options, Reply, Status, bad, common_options, good, heading, visible
+from opswright.console import Failure, Options, Reply, Status, bad, common_options, good, heading, inline
 from opswright.errors import Exit
 from opswright.nouns import Json
 
@@ -53,7 +53,7 @@ def _listed(attempts: Iterable["Attempt"], left_over: set[int]) -> Reply:
         for one in attempts
     ]
     lines = [
-        visible(f"{row['id']:>6}  {row['state']:<11}  {row['effect']}  {_subject(str(row['preview']))}") for row in rows
+        inline(f"{row['id']:>6}  {row['state']:<11}  {row['effect']}  {_subject(str(row['preview']))}") for row in rows
     ]
     text = "\n".join([heading("    id  state        change"), *lines])
     return Reply(Status.DONE, {"standing": rows}, text if rows else "nothing to undo")
@@ -67,8 +67,7 @@ def _subject(preview: str) -> str:
 def _reply(undone: list["Undone"]) -> Reply:
     result = {"undone": [asdict(one) | {"exit_code": int(one.exit_code)} for one in undone]}
     lines = [
-        f"{one.id:>6}  {visible(one.effect)}  "
-        + (bad(f"still stands: {one.error}") if one.error else good(one.message))
+        f"{one.id:>6}  {inline(one.effect)}  " + (bad(f"still stands: {one.error}") if one.error else good(one.message))
         for one in undone
     ]
     failed = [one for one in undone if one.error]

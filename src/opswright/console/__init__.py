@@ -7,7 +7,7 @@ from opswright.console.asking import Ask, person
 from opswright.console.options import Options, common_options
 from opswright.console.output import Progress, emit
 from opswright.console.reply import Failure, Format, Reply, Status
-from opswright.console.text import bad, diff_text, good, heading, hint, one_line, visible
+from opswright.console.text import bad, diff_text, good, heading, hint, inline, one_line, visible
 
 __all__ = [
     "Ask",
@@ -24,6 +24,7 @@ __all__ = [
     "good",
     "heading",
     "hint",
+    "inline",
     "one_line",
     "person",
     "visible",

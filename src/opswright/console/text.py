@@ -9,8 +9,12 @@ import re
 import click
 
 _OURS = re.compile(r"\x1b\[(?:0|1|2|31|32|33|36)m")
-# Control characters and the marks that reorder text: a policy's own text must not drive the terminal.
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# Control characters, the marks that reorder text, and what has no width: a policy's own text must not drive the
+# terminal, nor hold what a person who approves it does not see.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]"
+)
 
 
 def visible(text: str) -> str:
@@ -20,7 +24,12 @@ def visible(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def inline(text: str) -> str:
+    """A value within a line: line breaks and tabs are spelled out too, so that none of it passes for a line of ours."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def one_line(text: str) -> str:
@@ -61,9 +70,14 @@ def hint(text: str) -> str:
 def diff_text(old: str, new: str, name: str, context: int = 3) -> str:
     """A unified diff of two texts, coloured; empty when they are equal."""
     lines = difflib.unified_diff(
-        old.splitlines(), new.splitlines(), f"a/{name.lstrip('/')}", f"b/{name.lstrip('/')}", n=context, lineterm=""
+        _lines(old), _lines(new), f"a/{name.lstrip('/')}", f"b/{name.lstrip('/')}", n=context, lineterm=""
     )
     return "\n".join(_diff_line(line) for line in lines)
+
+
+def _lines(text: str) -> list[str]:
+    # Not splitlines: a line separator within a string of a document would make a line of the diff out of it.
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _diff_line(line: str) -> str:

@@ -307,3 +307,15 @@ def test_reverting_gives_back_any_content(
     assert path.read_bytes() == text.encode()
     write.revert(undo.captured)
     assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_line_of_the_diff_ends_at_a_newline_alone() -> None:
+    shown = write.diff('{"Sid": "x"}\n', '{"Sid": "x\u2028+ forged\x85"}\n', "a\n+ forged.json")
+    assert shown.split("\n") == [
+        r"--- a\n+ forged.json (before)",
+        r"+++ a\n+ forged.json (after)",
+        "@@ -1 +1 @@",
+        '-{"Sid": "x"}',
+        '+{"Sid": "x\u2028+ forged\x85"}',
+        "",
+    ]
