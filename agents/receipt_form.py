@@ -19,7 +19,8 @@ from opswright.agents.signing import ALGORITHM, SigningKey, read_public, signatu
 from opswright.errors import InputError, ReceiptError
 from opswright.nouns import Action, Json, Outcome, Proposal, Task, Tier, Usage, Verdict, as_json, digest
 
-SCHEMA = "opswright/receipt/1"
+FORMS = "opswright/receipt/"
+SCHEMA = f"{FORMS}1"
 BLANK = "0" * 64
 BLANK_SIGNATURE = "0" * 128
 FIELDS = {

@@ -4,6 +4,7 @@ A receipt that is read is untrusted data: nothing in it is executed, and nothing
 """
 
 import contextlib
+import json
 import os
 import re
 import stat
@@ -13,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from opswright.agents.ports import Specialist
-from opswright.agents.receipt_form import Receipt, ReceiptContent, parse, spell
+from opswright.agents.receipt_form import FORMS, Receipt, ReceiptContent, parse, spell
 from opswright.agents.replaying import guarded, replay
 from opswright.agents.signing import SigningKey
-from opswright.errors import ReceiptError, StoreFailed
+from opswright.errors import InputError, ReceiptError, StoreFailed
 from opswright.nouns import Outcome, Task, Verdict
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ReceiptContent",
     "Verification",
     "adopting",
+    "check_target",
     "read_receipt",
     "verify_receipt",
     "write_receipt",
@@ -62,7 +64,7 @@ def write_receipt(
 ) -> Path:
     """Writes it to `path`, or under a name of its own into `folder`; mode 0600, whole or not at all.
 
-    Raises StoreFailed when it cannot be written.
+    Raises StoreFailed when it cannot be written, InputError as `check_target` does.
     """
     created = content.created or clock().isoformat(timespec="milliseconds")
     text, identity = spell(content, created, key)
@@ -134,11 +136,28 @@ def _read(path: Path) -> bytes:
     return raw
 
 
+def check_target(path: Path) -> None:
+    """Raises InputError where a receipt must not go: over a folder, a device, or a file that is no receipt."""
+    if not path.name or path.is_dir():
+        raise InputError("is a folder; name a file for the receipt", str(path))
+    if not os.path.lexists(path):
+        return
+    found = _read(path)
+    try:
+        form = str(json.loads(found)["schema"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        form = ""
+    if found and not form.startswith(FORMS):  # an empty file may be somebody's `mktemp`
+        raise InputError("holds something that is no receipt and would be lost; name another file", str(path))
+
+
 def _write_whole(path: Path, content: bytes) -> None:
+    check_target(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        temporary.unlink(missing_ok=True)  # of a dead process, or of somebody who waits for what is written there
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

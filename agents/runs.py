@@ -24,6 +24,7 @@ from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.outcomes import RESUMABLE, TaskOutcome
 from opswright.agents.planning import inputs_of, plan_request, with_roles
 from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
+from opswright.agents.receipts import check_target
 from opswright.agents.results import Question, RunResult, stand_of
 from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
 from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
@@ -49,6 +50,8 @@ def start(
     Raises InputError, ConfigError and StoreFailed; how tasks end, errors of theirs included, is in the result.
     """
     doors = doors or Doors()
+    if choices.receipt is not None:
+        check_target(choices.receipt)  # before anything is done that would then have no receipt
     manifests = read_manifests(doors.specialists)
     journal, run = doors.journal(settings.journal_path), new_run_id()
     texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]

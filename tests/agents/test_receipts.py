@@ -122,8 +122,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
 
 
 def test_a_chosen_path_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "mine.json"
-    path.write_text("old")
+    path = write_receipt(content(run="old"), tmp_path, path=tmp_path / "mine.json")
     assert write_receipt(content(), tmp_path / "unused", path=path) == path
     assert read_receipt(path).content.run == "run1"
     assert not (tmp_path / "unused").exists()
@@ -357,3 +356,36 @@ def test_any_content_is_read_back(result: Json, proposed: Json, inputs: dict[str
     receipt = parse(raw, Path("receipt.json"))
     assert receipt.content == replace(said, created="now")
     assert receipt.digest == identity
+
+
+def test_a_receipt_goes_over_nothing_but_a_receipt(tmp_path: Path) -> None:
+    kept = {"policy.json": b'{"Version": "2012-10-17"}', "list.json": b"[]", "text": b"schema", "deep": b"[" * 100_000}
+    for name, raw in kept.items():
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(InputError, match="would be lost"):
+            write_receipt(content(), tmp_path, path=tmp_path / name)
+        assert (tmp_path / name).read_bytes() == raw
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", tmp_path, Path()):
+        with pytest.raises(InputError):
+            write_receipt(content(), tmp_path, path=odd)
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "pipe"])
+
+
+def test_an_earlier_receipt_and_an_empty_file_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    path.touch()
+    for run in ("run1", "run2"):
+        write_receipt(content(run=run), tmp_path, path=path)
+        assert read_receipt(path).content.run == run
+
+
+def test_what_waits_under_the_temporary_name_gets_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    waiting = tmp_path / f".receipt.json.{os.getpid()}.tmp"
+    waiting.touch(mode=0o666)
+    with waiting.open("rb") as watched:
+        write_receipt(content(), tmp_path, path=path)
+        assert watched.read() == b""
+    assert path.stat().st_mode & 0o777 == 0o600
