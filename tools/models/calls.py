@@ -39,6 +39,7 @@ class Attempt:
 def load() -> Any:
     """LiteLLM, quiet and offline. Raises ConfigError where it is not installed."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it would fetch its price list at import
+    os.environ["LITELLM_MODE"] = "PRODUCTION"  # it would take a `.env` above it, a project's perhaps, for our own
     try:
         import litellm
     except ImportError as error:
