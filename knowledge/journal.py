@@ -86,7 +86,9 @@ class Journal:
         return rows[0] if rows else None
 
     def get(self, seq: int) -> Record | None:
-        """The record with this sequence number."""
+        """The record with this sequence number; none for a number that SQLite could not hold."""
+        if not 0 < seq < 2**63:
+            return None
         rows = self._select("seq = ?", (seq,))
         return rows[0] if rows else None
 

@@ -39,7 +39,7 @@ def test_what_was_appended_is_read_back(journal: Journal) -> None:
     assert [r.seq for r in journal.read(run="r1", task="t2")] == [third]
     assert [r.seq for r in journal.read(after=first)] == [second, third]
     assert journal.find("absent") is None
-    assert journal.get(99) is None
+    assert [journal.get(seq) for seq in (99, 0, -1, 2**63, 10**30)] == [None] * 5
 
 
 def test_a_key_that_is_there_keeps_its_first_record(journal: Journal) -> None:

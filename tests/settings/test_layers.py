@@ -121,3 +121,20 @@ def test_settings_cannot_be_changed_later(place: Place) -> None:
 def test_lines_of_names_in_toml() -> None:
     text = 'a = 1\n[b]\nc = 2\n# c = 3\n[ b . "d" ]\n"e" = 4\n[[f]]\ng = 5\n'
     assert line_numbers(text) == {"a": 1, "b": 2, "b.c": 3, "b.d": 5, "b.d.e": 6, "f": 7, "f.g": 8}
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000 + "]" * 5000, "[budget]\ntokens = " + "9" * 5000])
+def test_toml_that_the_reader_chokes_on_is_said(place: Place, text: str) -> None:
+    with pytest.raises(ConfigError, match="not settings") as caught:
+        place.load(user=text)
+    assert caught.value.where == str(place.user_file)
+
+
+def test_inf_is_no_limit_and_no_price(place: Place) -> None:
+    budget = place.load(user="[budget]\nusd = inf\nseconds = inf\n").budget.session()
+    assert (budget.usd, budget.seconds) == (None, None)
+    for wrong in ("inf", "nan"):
+        with pytest.raises(ConfigError, match="output_usd_per_million"):
+            place.load(user=f"[models.low]\nmodel = 'x'\noutput_usd_per_million = {wrong}\n")
+    with pytest.raises(ConfigError, match="usd"):
+        place.load(user="[budget]\nusd = nan\n")

@@ -127,6 +127,8 @@ def read_file(file: Path, layer: str) -> tuple[dict[str, Json], dict[str, Source
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"broken TOML: {error}", str(file)) from None
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 5,000 brackets
+        raise ConfigError(f"not settings: {type(error).__name__} while it was read", str(file)) from None
     lines = line_numbers(text)
     places = {name: Source(layer, f"{file}:{lines[name]}" if name in lines else str(file)) for name in _names(values)}
     return values, places

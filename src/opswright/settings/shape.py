@@ -1,5 +1,6 @@
 """The settings' sections, their defaults, and where each value came from. The class docstrings are the reference."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ class _Section(BaseModel):
 
 
 class Limits(_Section):
-    """Hard limits; an absent one is unlimited."""
+    """Hard limits; an absent one, and `inf`, is unlimited."""
 
     usd: float | None = Field(default=None, ge=0)
     tokens: int | None = Field(default=None, ge=0)
@@ -30,7 +31,8 @@ class Limits(_Section):
 
     def budget(self) -> Budget:
         """The same as the noun that ledgers take."""
-        return Budget(self.usd, self.tokens, self.seconds, self.trials)
+        usd, seconds = (None if limit == math.inf else limit for limit in (self.usd, self.seconds))
+        return Budget(usd, self.tokens, seconds, self.trials)
 
 
 class BudgetSettings(Limits):
@@ -57,9 +59,9 @@ class Deployment(_Section):
     max_output_tokens: int = Field(default=4096, ge=1)
     max_reasoning_tokens: int | None = Field(default=None, ge=0)  # absent: by `reasoning`; on top of the output
     structured: Literal["auto", "schema", "tool", "prompt"] = "auto"  # how answers are held to their shape
-    input_usd_per_million: float | None = Field(default=None, ge=0)
-    cached_input_usd_per_million: float | None = Field(default=None, ge=0)
-    output_usd_per_million: float | None = Field(default=None, ge=0)
+    input_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cached_input_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    output_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
 class ModelSettings(_Section):
