@@ -1,4 +1,4 @@
-"""How a set of action names may have been meant to be written: mended entries, literal lists, wildcards at word ends."""
+"""How a set of actions may have been meant to be written: entries mended, listed, or with wildcards at word ends."""
 
 import math
 import re

@@ -188,7 +188,7 @@ def written(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> li
 
 @lru_cache(maxsize=8192)
 def _readers(template: str) -> tuple[list[str], list[str], list[re.Pattern[str]]]:
-    """Literal runs, placeholder names, and two readings: names as short as possible, and the last as short as possible."""
+    """Literal runs, placeholder names, and two readings: every name as short as possible, and the last one so."""
     pieces = _PLACEHOLDER.split(template)
     runs, names = pieces[::2], pieces[1::2]
     readings = []

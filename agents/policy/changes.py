@@ -109,6 +109,7 @@ def size_warnings(value: Json, resource_based: bool) -> Iterator[str]:
         if bytes_ > BUCKET_LIMIT:
             yield f"{bytes_:,} bytes: a bucket policy may have {BUCKET_LIMIT:,}"
     elif size > ROLE_INLINE_LIMIT:
-        yield f"{size:,} characters: more than a role's inline policies ({ROLE_INLINE_LIMIT:,}) or a managed policy hold"
+        yield f"{size:,} characters: more than a role's inline policies hold ({ROLE_INLINE_LIMIT:,})"
     elif size > MANAGED_LIMIT:
-        yield f"{size:,} characters: a managed policy holds {MANAGED_LIMIT:,}, a role's inline policies {ROLE_INLINE_LIMIT:,}"
+        inline = f"a role's inline policies {ROLE_INLINE_LIMIT:,}"
+        yield f"{size:,} characters: a managed policy holds {MANAGED_LIMIT:,}, {inline}"

@@ -11,8 +11,7 @@ def read_proposal(proposal: Proposal) -> Policy | Verdict:
     """The proposed document, or the rejection that says why it is none."""
     content = proposal.content
     if not isinstance(content, dict) or "policy" not in content:
-        problem = content.get("problem") if isinstance(content, dict) else None
-        return rejected(str(problem or "the proposal holds no policy"))
+        return rejected("the proposal holds no policy")
     try:
         return policy_from_value(content["policy"])
     except InputError as error:

@@ -11,8 +11,8 @@ from opswright.tools.iam.document import Effect, Policy, Statement
 class Edit:
     """One change to one statement: `slot` None adds, no `statements` removes, several split.
 
-    `kind` names the slip it mends (such as `action-typo`), `cost` is how unlikely that slip is (about bits), `note` says
-    it in a line. A statement's `index` is its slot: its place in the original, or the next free number for a new one.
+    `kind` names the slip it mends (such as `action-typo`), `cost` is how unlikely that slip is (about bits), `note` is
+    a line about it. A statement's `index` is its slot: its place in the original, or the next free number of a new one.
     """
 
     kind: str

@@ -1,13 +1,12 @@
 """What the pattern writers hand back: a way to write something, and how unlikely it is that it was meant."""
 
-import os.path
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One or more entries that may stand for the wanted texts. `kind` names the slip they mend, `cost` is in bits or so."""
+    """One or more entries that may stand for the wanted texts. `kind`: the slip they mend; `cost` is in bits or so."""
 
     texts: tuple[str, ...]
     cost: float
@@ -53,10 +52,16 @@ def common_ends(texts: Sequence[str]) -> str:
 
 
 def _shared(texts: Sequence[str]) -> str:
-    """The common beginning up to the end of a word."""
+    """The common beginning; of two texts only up to the end of a word, as two may go on alike by chance."""
+    start = common_start(texts)
+    if len(texts) >= 3:
+        return start
+    cut = max((start.rfind(mark) for mark in "-_./:@"), default=-1)
+    return start[: cut + 1]
+
+
+def common_start(texts: Sequence[str]) -> str:
+    """The longest text that all begin with."""
     low, high = min(texts), max(texts)
-    if len(texts) >= 3:  # three that go on alike by chance are rare: no need to stop at a word's end
-        return os.path.commonprefix([low, high])
     size = next((at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    cut = max((low.rfind(mark, 0, size) for mark in "-_./:@"), default=-1)
-    return low[: cut + 1]
+    return low[:size]

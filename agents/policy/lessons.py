@@ -1,11 +1,11 @@
-"""What repairs teach about an organisation's naming: accounts and name prefixes. Typed, validated, and only a tie-break."""
+"""What repairs teach about an organisation's naming: accounts and name prefixes; typed, validated, only a tie-break."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 
 from opswright.agents.policy.contents import proposed_policy
+from opswright.agents.policy.guess import common_start
 from opswright.agents.policy.inputs import Work, read_work
 from opswright.agents.ports import Lesson, Memory
 from opswright.nouns import History, Task, Verdict
@@ -91,7 +91,7 @@ def _prefixes(wanted: Sequence[str]) -> Iterable[Lesson]:
         if parts:
             names.setdefault(parts[2], set()).add(re.split(r"[/:]", parts[5])[0 if parts[2] == "s3" else -1])
     for service, found in sorted(names.items()):
-        shared = commonprefix(sorted(found))
+        shared = common_start(list(found))
         cut = max(shared.rfind(mark) for mark in "-_.")
         if len(found) > 1 and cut > 0 and _PREFIX.fullmatch(shared[: cut + 1]) and _SERVICE.fullmatch(service):
             prefix = shared[: cut + 1]

@@ -5,11 +5,13 @@ context key it states, whatever other keys a real call carries. A resource with 
 match, as no policy of Version 2008 could name them otherwise.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from opswright.agents.policy.operators.principals import entry_for
 from opswright.agents.policy.setting import Setting
-from opswright.tools.iam import globs
+from opswright.tools.iam import globs, values
 from opswright.tools.iam.document import ConditionTest, Effect, Entry, Policy, PrincipalEntry, Request, Statement
 from opswright.tools.iam.spec import Pattern
 
@@ -45,14 +47,14 @@ def _principals(effect: Effect, request: Request, setting: Setting) -> tuple[Pri
 
 def _exactly(request: Request, key: str, setting: Setting) -> Iterable[ConditionTest]:
     """Tests that the key has the request's values, no more and no fewer."""
-    values = request.context[key]
-    if not values:
+    given = request.context[key]
+    if not given:
         return
     kind, several = setting.key_type(key, (request.action,))
     name = setting.spelled_key(key, (request.action,))
-    texts = [_literal(value, setting.policy) for value in values]
-    if len(values) == 1 and not several and key not in setting.several:
-        yield ConditionTest(_exact_operator(kind, values[0]), name, (Entry(texts[0]),))
+    texts = [_literal(value, setting.policy) for value in given]
+    if len(given) == 1 and not several and key not in setting.several:
+        yield ConditionTest(_exact_operator(kind, given[0]), name, (Entry(texts[0]),))
         return
     yield ConditionTest("StringEquals", name, tuple(map(Entry, texts)), "ForAllValues")
     # Each value is there: a block names operator and key once, so every value needs an operator of its own. Among the
@@ -68,9 +70,12 @@ def _exactly(request: Request, key: str, setting: Setting) -> Iterable[Condition
 
 
 def _exact_operator(kind: str, value: str) -> str:
-    from opswright.tools.iam import values
-
-    readers = {"Bool": values.boolean, "IPAddress": values.address, "Numeric": values.number, "Date": values.date}
+    readers: Mapping[str, Callable[[str], object]] = {
+        "Bool": values.boolean,
+        "IPAddress": values.address,
+        "Numeric": values.number,
+        "Date": values.date,
+    }
     reader = readers.get(kind)
     return _EXACT[kind] if reader is not None and reader(value) is not None else "StringEquals"
 
@@ -85,8 +90,6 @@ def merged(statements: Sequence[Statement]) -> list[Statement]:
 
 def _united(statements: list[Statement], name: str) -> list[Statement]:
     """Statements that differ in one element only are joined in it."""
-    from dataclasses import replace
-
     groups: dict[tuple[object, ...], list[Statement]] = {}
     for statement in statements:
         parts = {"actions": statement.actions, "resources": statement.resources, "principals": statement.principals}
@@ -100,7 +103,8 @@ def _united(statements: list[Statement], name: str) -> list[Statement]:
             made.append(first)
             continue
         joined = tuple(dict.fromkeys(entry for statement in group for entry in getattr(statement, name)))
-        made.append(replace(first, **{name: joined}))
+        change: dict[str, Any] = {name: joined}
+        made.append(replace(first, **change))
     return made
 
 

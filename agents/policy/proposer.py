@@ -12,8 +12,9 @@ from opswright.agents.policy.proposals import Choice, EditList, apply_edits, des
 from opswright.agents.policy.reference import reference
 from opswright.agents.policy.repair import Candidate, Options, Repair, check_consistent, repair
 from opswright.agents.ports import Context
-from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
+from opswright.errors import BudgetSpent, EndpointFailed, InputError, ModelRetry
 from opswright.nouns import History, Json, Proposal, Task, Tier
+from opswright.tools.iam.parser import policy_from_value
 
 CHOOSE, EDIT, EDIT_RICH = "policy/choose", "policy/edit", "policy/edit-rich"
 
@@ -63,13 +64,14 @@ class PolicyProposer:
             "candidates": _listed(found),
         }
         try:
-            answer = self.context.models.ask(Tier.LOW, CHOOSE, inputs, Choice)
-            at = answer.candidate - 1
-            reason = answer.reason if at < len(candidates) else "the model named no candidate"
+            answer = self.context.models.ask(
+                Tier.LOW, CHOOSE, inputs, Choice, lambda choice: check_choice(choice, len(candidates))
+            )
+            at, reason = answer.candidate - 1, answer.reason
         except (ModelRetry, EndpointFailed, BudgetSpent) as error:
             # The solver's first candidate is proved all the same; a missing opinion must not cost it.
             at, reason = 0, f"the model did not choose ({error})"
-        chosen = candidates[at if at < len(candidates) else 0]
+        chosen = candidates[at]
         return proposal(Tier.LOW, chosen, f"{chosen.judgement.reason}; {reason}")
 
     def _edits(
@@ -87,13 +89,23 @@ class PolicyProposer:
         if tier is Tier.HIGH:
             prompt = EDIT_RICH
             inputs |= {"actions": reference(work), "candidates": _listed(found), "lessons": list(lessons)}
-        answer = self.context.models.ask(tier, prompt, inputs, EditList)
-        content: dict[str, Json] = {"edits": describe(answer.edits)}
-        try:
-            content["policy"] = apply_edits(work.policy.value, answer.edits)
-        except ModelRetry as error:
-            content["problem"] = str(error)  # rejected before any trial; the next question shows the model why
-        return Proposal(tier, content, answer.reason)
+        answer = self.context.models.ask(tier, prompt, inputs, EditList, lambda found: check_edits(found, work))
+        value = apply_edits(work.policy.value, answer.edits)
+        return Proposal(tier, {"policy": value, "edits": describe(answer.edits)}, answer.reason)
+
+
+def check_choice(choice: Choice, count: int) -> None:
+    """Raises ModelRetry for a candidate that is not there."""
+    if choice.candidate > count:
+        raise ModelRetry(f"there is no candidate {choice.candidate}; there are {count}")
+
+
+def check_edits(found: EditList, work: Work) -> None:
+    """Raises ModelRetry when the edits do not fit the policy, or AWS would refuse what they make of it."""
+    try:
+        policy_from_value(apply_edits(work.policy.value, found.edits))
+    except InputError as error:
+        raise ModelRetry(f"AWS would refuse the repaired document: {error}") from error
 
 
 def proposal(tier: Tier, candidate: Candidate, reason: str) -> Proposal:

@@ -36,13 +36,13 @@ LAST = 100.0  # the cost of the exact patch: anything that explains the requests
 
 @dataclass(frozen=True)
 class Options:
-    """`favoured`: texts from memory that break ties. `rounds`: how often a refuted bound's witness may be learned from."""
+    """`favoured`: texts from memory that break ties. `rounds`: how often witnesses of refusals are learned from."""
 
     generalise: bool = False
     favoured: frozenset[str] = field(default_factory=frozenset)
     limits: Limits = field(default_factory=Limits)
     alternatives: int = 3
-    rounds: int = 4
+    rounds: int = 3
     tries: int = 8
 
 

@@ -50,7 +50,7 @@ def search(start: Draft, setting: Setting, limits: Limits, price: Price | None =
 
 
 class _Search:
-    """One search. Edits are worked out once for each statement and focus: other statements' edits hardly change them."""
+    """One search. Edits are worked out once for each statement and focus: edits elsewhere hardly change them."""
 
     def __init__(self, setting: Setting, limits: Limits, price: Price | None) -> None:
         self._setting, self._limits, self._price = setting, limits, price

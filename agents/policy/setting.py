@@ -59,7 +59,7 @@ class Setting:
 
     @cached_property
     def grantee(self) -> tuple[PrincipalEntry, ...]:
-        """Whom a required request that names no principal may be granted to: those an Allow names already, or nobody."""
+        """Whom a required request without a principal may be granted to: those an Allow names already, or nobody."""
         for statement in self.policy.statements:
             if statement.effect is Effect.ALLOW and statement.principals and not statement.not_principal:
                 return statement.principals

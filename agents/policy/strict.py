@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from typing import Any
 
 from opswright.agents.policy.draft import Draft, Edit
 from opswright.agents.policy.evidence import Evidence, bits
@@ -123,7 +124,8 @@ def _absorbed(statements: list[Statement], points: Sequence[Statement]) -> tuple
         one = made[at]
         name = _joins(one, point) or "actions"
         joined = (*getattr(one, name), *(e for e in getattr(point, name) if e not in getattr(one, name)))
-        made[at] = replace(one, **{name: joined})
+        change: dict[str, Any] = {name: joined}
+        made[at] = replace(one, **change)
     return made, left
 
 

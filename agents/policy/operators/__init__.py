@@ -1,7 +1,7 @@
 """What may have gone wrong with a statement: one file for each part of it, an ordered tuple of them here.
 
-An operator looks at one row of a draft and one wrong request (`focus`, a single bit) and yields the edits that would set
-the request right, or bring the row one element nearer to it. It does not judge them; the search does.
+An operator looks at one row of a draft and one wrong request (`focus`, a single bit) and yields the edits that would
+set the request right, or bring the row one element nearer to it. It does not judge them; the search does.
 """
 
 from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from opswright.agents.policy import action_patterns, arn_patterns
 from opswright.agents.policy.draft import Draft, Edit, View
@@ -28,7 +29,8 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         if getattr(statement, name) is None:
             continue
         negated = not getattr(statement, field)
-        turned = replace(statement, **{field: negated})
+        change: dict[str, Any] = {field: negated}
+        turned = replace(statement, **change)
         hits = view.evidence.row(turned).hits & focus
         if (focus & view.need and hits) or (focus & view.drop and not hits):
             label = f"{'Not' * negated}{name.capitalize().removesuffix('s')}"

@@ -13,8 +13,8 @@ from opswright.tools.iam import arns, globs
 from opswright.tools.iam.document import Entry, Statement
 
 MOST_MENDED = 6
-# An entry may be missing beside the one it resembles, or be that one, mended. In a list the former is the likelier, unless
-# the entry looks misspelled.
+# An entry may be missing beside the one it resembles, or be that one, mended. In a list the former is the likelier,
+# unless the entry looks misspelled.
 BESIDE, BESIDE_IN_LIST = 1.0, 2.6
 NOT_A_SLIP = 2.4  # what a mended entry costs at least where it was no mere slip of the pen
 
@@ -131,7 +131,7 @@ def _edits(dimension: Dimension, view: View, focus: int) -> Iterator[Edit]:
 
 def _groups(dimension: Dimension, mask: int, focus: int) -> list[int]:
     """All of the requests, those like the focus, the focus and what has the same text."""
-    found = {}
+    found: dict[tuple[str, ...], int] = {}
     for group in (mask, dimension.cluster(mask, focus), focus):
         if group & focus:
             found.setdefault(tuple(dimension.texts(group)), group)
