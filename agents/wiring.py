@@ -100,7 +100,9 @@ class Wiring:
         manifest = manifest_of(self.manifests, task.specialist)
         episode = Episode(self.journal, self.run, task.id)
         ledger = self._task_ledger(task.id)
-        models = models_of(self.settings, ledger, self._trace(task.id))
+        # A person who forces the solver tier is not asking a model, whatever is configured.
+        solver = self.choices.tier == Tier.SOLVER
+        models = NoModels() if solver else models_of(self.settings, ledger, self._trace(task.id))
         memory = TaskMemory(Reflections(self.journal), episode)
         specialist = build(manifest, Context(models=models, memory=memory))
         services = Services(
