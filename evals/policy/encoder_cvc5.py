@@ -7,8 +7,8 @@ What is exact and what is bounded:
 - Actions: one integer over the classes of names (known ones and literals named in either policy) that no statement
   tells apart.
 - Resources, principals, text values: cvc5 strings over globs; every request has a resource, and a principal when either
-  policy has principal elements. Principals are any text but `<account>:root` and `arn:aws:iam::<account>`, which AWS
-  never reports.
+  policy has principal elements. Principals are any text but what looks like an account's and is none that AWS reports:
+  ARNs of IAM and STS name a user, a role, a session, a federated user or the root of an account.
 - Keys with set operators: a set of at most one value more than there are tests of the key. That is enough: each test
   that must hold for some value needs one value, one more keeps the set from being null, and taking others away breaks
   no test. A key that an operator without set qualifier tests as well has at most one value.
@@ -32,6 +32,7 @@ from opswright.tools.iam.document import ConditionTest, Effect, Policy, Principa
 
 LIMIT_MS = 20_000
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?(\d{12})(?::root)?")
+_MEMBER_KINDS = ("user", "role", "assumed-role", "federated-user")
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:.*/)?([^/]+)")
 Kind = Literal["text", "number", "date", "ip"]
 _FAMILIES: tuple[tuple[str, Kind], ...] = (
@@ -304,7 +305,7 @@ class _Query:
         rules.append(s.make(k.GEQ, s.make(k.STRING_LENGTH, self.resource), s.number(1)))
         if self.named:
             rules.append(s.make(k.GEQ, s.make(k.STRING_LENGTH, self.principal), s.number(1)))
-            rules += [s.negation(s.in_pattern(self.principal, odd)) for odd in self._odd_principals()]
+            rules.append(s.negation(self._odd_principal()))
         for key, values in self.values.items():
             last = 2 * len(self.constants.get(key, ()))
             for value in values:
@@ -318,11 +319,18 @@ class _Query:
         for rule in rules:
             self.solver.assertFormula(rule)
 
-    def _odd_principals(self) -> list[Term]:
-        s = self.s
-        digits = s.many("0", "9", times=12)
-        arn = s.concat([s.fixed("arn:aws"), s.many("a", "z", extra="-"), s.fixed(":iam::"), digits])
-        return [s.concat([digits, s.fixed(":root")]), arn]
+    def _odd_principal(self) -> Term:
+        """Whether the principal looks like one of an account's, and is of no kind that AWS has."""
+        s, who = self.s, self.principal
+        digits, partition = s.many("0", "9", times=12), [s.fixed("arn:aws"), s.many("a", "z", extra="-")]
+        service = s.make(self.k.REGEXP_UNION, s.fixed("iam"), s.fixed("sts"))
+        account = [*partition, s.fixed(":"), service, s.fixed("::"), digits]
+        kinds = s.make(self.k.REGEXP_UNION, *(s.fixed(kind) for kind in _MEMBER_KINDS))
+        member = s.in_pattern(who, s.concat([*account, s.fixed(":"), kinds, s.fixed("/"), s.anything(1)]))
+        root = s.in_pattern(who, s.concat([*partition, s.fixed(":iam::"), digits, s.fixed(":root")]))
+        looks = s.in_pattern(who, s.concat([*account, s.anything()]))
+        bare = s.in_pattern(who, s.concat([digits, s.fixed(":root")]))
+        return s.any_of([bare, s.all_of([looks, s.negation(s.any_of([member, root]))])])
 
     # reading the model back
 

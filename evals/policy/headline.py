@@ -243,10 +243,21 @@ def _notes(rows: Mapping[str, Json], judged: Sequence[Json]) -> list[str]:
     missing = [id for id, row in rows.items() if "none" in row]
     if missing:
         notes.append(f"{len(missing)} cases could not be built: {', '.join(missing[:5])}")
+    notes += [f"{name}: {note}" for name in (STRICT, GENERALISE) if (note := _without_result(judged, name))]
     failed = {id: row["error"] for id, row in rows.items() if "error" in row}
     if failed:
         notes.append(f"{len(failed)} cases failed: {next(iter(failed.values()))}")
     return notes
+
+
+def _without_result(judged: Sequence[Json], name: str) -> str:
+    """The reasons for which a method gave nothing, the commonest first."""
+    reasons: dict[str, int] = {}
+    for score in _scores(judged, name):
+        if not score["result"]:
+            reasons[score["reason"][:160]] = reasons.get(score["reason"][:160], 0) + 1
+    ranked = sorted(reasons.items(), key=lambda item: -item[1])[:5]
+    return "no result: " + "; ".join(f"{times} x {reason}" for reason, times in ranked) if ranked else ""
 
 
 def _contradictions(judged: Sequence[Json]) -> str:

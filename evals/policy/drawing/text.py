@@ -90,7 +90,16 @@ def _reaches(one: str, other: str) -> list[list[bool]]:
 
 
 def near_miss(text: str, rng: Random) -> str:
-    """A string one slip away: a letter changed, the end cut or extended, a digit off."""
+    """A string one slip away: a letter changed, the end cut or extended, a digit off; an ARN stays one."""
+    parts = text.split(":", 5)
+    if len(parts) == 6 and parts[0] == "arn":
+        if parts[4].isdigit() and rng.random() < 0.3:
+            return ":".join([*parts[:4], rng.choice([one for one in ACCOUNTS if one != parts[4]]), parts[5]])
+        return ":".join([*parts[:5], _one_slip(parts[5], rng)])
+    return _one_slip(text, rng)
+
+
+def _one_slip(text: str, rng: Random) -> str:
     ways = [text + "x", text + "/" + word(rng), text + "-" + word(rng), word(rng) + "-" + text]
     if len(text) > 1:
         at = rng.randrange(len(text))

@@ -27,7 +27,7 @@ def candidates(test: ConditionTest, with_variables: bool, context: Context, rng:
 def _around(family: str, operator: str, text: str, rng: Random) -> list[str]:
     if family == "numeric":
         number = readings.number(text)
-        return [] if number is None else [_plain(number), _plain(number - 1), _plain(number + 1)]
+        return [] if number is None else [_plain(n) for n in (number, number - 1, number + 1) if n >= 0 or number < 0]
     if family == "date":
         return _dates(text)
     if family == "bool":
