@@ -5,14 +5,16 @@ by the specialist, never taken from the file. They go through the same gate and 
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opswright.agents.gates import authorise
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Specialist
-from opswright.agents.receipts import Receipt, Verification, adopting
+from opswright.agents.receipts import Receipt, Verification, adopting, written_key
+from opswright.agents.replaying import MISSHAPEN, guarded
 from opswright.errors import ApprovalNeeded, ApprovalRefused, InputError, ReceiptError, ToolFailed
+from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Outcome, Permit, Risk, Verdict
 
 STAGE = "adoption"
@@ -30,6 +32,14 @@ class Applied:
     @property
     def already(self) -> bool:
         return not self.results
+
+
+def vouched_for(receipt: Receipt, journal: Journal, trusted: Sequence[str]) -> bool:
+    """Did this journal's own runs write it, or a key of `trusted` sign it?
+
+    Anybody can write a sound receipt for a file of their choice, so --yes answers for those that are vouched for alone.
+    """
+    return receipt.signed_by in trusted or journal.find(written_key(receipt.digest)) is not None
 
 
 def planned(verification: Verification, specialist: Specialist) -> tuple[Action, ...]:
@@ -61,7 +71,11 @@ def _check_holds(verification: Verification, specialist: Specialist) -> None:
 
 
 def _actions(receipt: Receipt, specialist: Specialist) -> tuple[Action, ...]:
-    actions = tuple(specialist.adopter.adoption(adopting(receipt.content.task), receipt.content.proposal))
+    try:
+        actions = tuple(specialist.adopter.adoption(adopting(receipt.content.task), receipt.content.proposal))
+    except MISSHAPEN as error:
+        reason = f"does not have the form its specialist writes ({type(error).__name__}: {error})"
+        raise ReceiptError(reason, str(receipt.path)) from error
     if not actions:
         raise ReceiptError("has nothing to apply", str(receipt.path))
     return actions
@@ -116,7 +130,7 @@ def apply_receipt(
 
 
 def _verified(receipt: Receipt, specialist: Specialist) -> Verdict:
-    return specialist.adopter.verify(adopting(receipt.content.task), receipt.content.proposal)
+    return guarded(lambda: specialist.adopter.verify(adopting(receipt.content.task), receipt.content.proposal))
 
 
 def _permits(

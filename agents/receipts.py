@@ -29,6 +29,7 @@ __all__ = [
     "read_receipt",
     "verify_receipt",
     "write_receipt",
+    "written_key",
 ]
 
 LARGEST_BYTES = 64 * 1024 * 1024
@@ -105,6 +106,11 @@ def verify_receipt(
         notes.append("not signed: whoever wrote it could have written another")
     seen = _look(ports, content) if live else None
     return Verification(receipt, tuple(notes), replay(ports, content), seen)
+
+
+def written_key(digest: str) -> str:
+    """The key of the journal's record of a receipt that a run here wrote."""
+    return f"receipt:{digest}"
 
 
 def adopting(task: Task) -> Task:

@@ -17,7 +17,7 @@ from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Context, Models
-from opswright.agents.receipts import ReceiptContent, write_receipt
+from opswright.agents.receipts import ReceiptContent, read_receipt, write_receipt, written_key
 from opswright.agents.remembering import TaskMemory
 from opswright.agents.services import Services
 from opswright.errors import ConfigError
@@ -158,7 +158,11 @@ class Wiring:
             from opswright.agents.signing import load_key
 
             key = load_key(key_file)
-        return str(write_receipt(content, self.settings.receipts_dir, path=path, key=key))
+        written = write_receipt(content, self.settings.receipts_dir, path=path, key=key)
+        digest = read_receipt(written).digest
+        payload = {"path": str(written), "digest": digest}
+        self.journal.append("receipt", payload, run=self.run, task=content.task.id, key=written_key(digest))
+        return str(written)
 
 
 def wire(

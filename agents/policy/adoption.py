@@ -11,7 +11,7 @@ from opswright.agents.policy.localise import localisation
 from opswright.agents.policy.repair import written
 from opswright.agents.ports import accepted, rejected
 from opswright.console.text import inline
-from opswright.errors import InputError
+from opswright.errors import InputError, ToolFailed
 from opswright.nouns import Action, History, Json, Outcome, Proposal, Task, Trial, Verdict
 from opswright.tools.files import write
 
@@ -60,9 +60,11 @@ class PolicyAdopter:
         if target is None:
             return accepted("nothing was to be written")
         try:
-            found = Path(target).read_bytes()
-        except OSError as error:
-            return rejected(f"{target}: {error.strerror}")
+            found = write.content(Path(target))
+        except ToolFailed as error:
+            return rejected(str(error))
+        if found is None:
+            return rejected(f"{target} does not exist")
         if found != _text(task, proposal).encode():
             return rejected(f"{target} does not hold the accepted policy")
         return accepted(f"{target} holds the accepted policy")

@@ -49,7 +49,7 @@ def action(path: Path, text: str, *, before: str | None = None, environment: str
     somebody changed in between is not overwritten. Raises InputError when it is no regular text file, its folder does
     not exist, or it does not hold `before` any more.
     """
-    real = Path(os.path.realpath(path))
+    real = _real(path)
     try:
         found = _find(real)
         now = "" if found is None else found.content.decode("utf-8")
@@ -61,6 +61,23 @@ def action(path: Path, text: str, *, before: str | None = None, environment: str
         raise InputError("was changed since it was read; it was left as it is", str(path))
     arguments = {"path": str(real), "text": text, "expected": None if found is None else found.sha256}
     return Action(NAME, arguments, RISK, environment, diff(now, text, str(path)))
+
+
+def content(path: Path) -> bytes | None:
+    """What the file holds, a link followed; None where there is none.
+
+    Raises ToolFailed for what is no regular file (a device, a pipe) or too large, InputError for what is no path.
+    """
+    found = _find(_real(path))
+    return None if found is None else found.content
+
+
+def _real(path: Path) -> Path:
+    try:
+        os.fsencode(path)
+        return Path(os.path.realpath(path))
+    except ValueError as error:  # a NUL, a surrogate that no name has
+        raise InputError(f"is not a path ({error})", NAME) from error
 
 
 def diff(before: str, after: str, name: str) -> str:
@@ -171,10 +188,14 @@ def _find(path: Path) -> _Found | None:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise ToolFailed(f"{path} is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        if status.st_size > LARGEST_BYTES:
-            raise ToolFailed(f"{path} is larger than {LARGEST_BYTES} bytes")
-        return _Found(file.read(), stat.S_IMODE(status.st_mode))
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(LARGEST_BYTES + 1)  # a file of the kernel's has no size
+    except OSError as error:
+        raise ToolFailed(f"{path}: {error.strerror}") from error
+    if len(content) > LARGEST_BYTES:
+        raise ToolFailed(f"{path} is larger than {LARGEST_BYTES} bytes")
+    return _Found(content, stat.S_IMODE(status.st_mode))
 
 
 def _check_expected(path: Path, found: _Found | None, expected: str | None) -> None:

@@ -71,9 +71,10 @@ def verify(options: Options, file: Path, keys: tuple[str, ...], live: bool) -> R
 def apply(options: Options, file: Path, keys: tuple[str, ...]) -> Reply:
     """Adopt the result of a receipt, after verifying it.
 
-    What is done is shown first and needs the approval that its risk asks for; `opswright undo` takes it back.
+    What is done is shown first and needs the approval that its risk asks for; `opswright undo` takes it back. With a
+    receipt that no run of yours wrote and no key you trust signed, --yes does not count: it may name any file.
     """
-    from opswright.agents.applying import apply_receipt, planned
+    from opswright.agents.applying import apply_receipt, planned, vouched_for
     from opswright.agents.wiring import workshop_of
     from opswright.knowledge.journal import Journal
 
@@ -82,7 +83,10 @@ def apply(options: Options, file: Path, keys: tuple[str, ...]) -> Reply:
     if options.dry_run:
         return _plan(planned(found, specialist))
     journal = Journal(options.settings.journal_path)
-    workshop = workshop_of(options.settings, journal, options.yes)
+    vouched = vouched_for(found.receipt, journal, _trusted(options, keys))
+    if options.yes and not vouched:
+        options.progress("--yes is not for a receipt that no run here wrote and no trusted key signed")
+    workshop = workshop_of(options.settings, journal, options.yes and vouched)
     shown: set[str] = set()
 
     def show(action: Action) -> None:
@@ -115,10 +119,15 @@ def _let_a_person_answer(options: Options, needed: ApprovalNeeded) -> None:
 
 def _verification(options: Options, file: Path, keys: tuple[str, ...], live: bool) -> "Verification":
     from opswright.agents.receipts import verify_receipt
+
+    trusted = _trusted(options, keys)
+    return verify_receipt(file, live=live, trusted=trusted, specialist=lambda name: _specialist(options, name)[1])
+
+
+def _trusted(options: Options, keys: tuple[str, ...]) -> list[str]:
     from opswright.agents.signing import read_public
 
-    trusted = [read_public(key) for key in keys or options.settings.signing.trusted]
-    return verify_receipt(file, live=live, trusted=trusted, specialist=lambda name: _specialist(options, name)[1])
+    return [read_public(key) for key in keys or options.settings.signing.trusted]
 
 
 def _specialist(options: Options, name: str) -> tuple["Manifest", "Specialist"]:

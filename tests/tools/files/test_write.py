@@ -309,6 +309,20 @@ def test_reverting_gives_back_any_content(
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ToolFailed):
+            write.content(odd)
+    for no_path in ("a\0b", "\ud800"):
+        with pytest.raises(InputError, match="is not a path"):
+            write.action(Path(no_path), "x")
+    assert write.content(tmp_path / "absent") is None
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to("file")
+    assert write.content(tmp_path / "link") == b"x"
+
+
 def test_a_line_of_the_diff_ends_at_a_newline_alone() -> None:
     shown = write.diff('{"Sid": "x"}\n', '{"Sid": "x\u2028+ forged\x85"}\n', "a\n+ forged.json")
     assert shown.split("\n") == [
