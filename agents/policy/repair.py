@@ -89,9 +89,16 @@ def repair(policy: Policy, spec: Spec, options: Options | None = None) -> Repair
     if found:
         return finished(setting, spec, options, found, began)
     outcome = refused.judgement.outcome if refused else Outcome.REJECTED
-    reason = refused.judgement.reason if refused else "no repair was found"
+    reason = refused.judgement.reason if refused else _why_none(setting, spec)
     seconds = time.perf_counter() - began
     return Repair(outcome, reason, policy, spec, None, policy.source, Changes(0, 0), seconds=seconds, refused=refused)
+
+
+def _why_none(setting: Setting, spec: Spec) -> str:
+    nameless = [item.id for item in spec.requests if item.effect == "allow" and item.request.principal is None]
+    if setting.resource_based and not setting.grantee and nameless:
+        return f"no statement says whom to allow; give the request {nameless[0]} a principal"
+    return "no repair was found"
 
 
 def check_consistent(spec: Spec, where: str = "specification") -> None:

@@ -143,7 +143,8 @@ def _favour(edit: Edit, setting: Setting) -> float:
     """What earlier repairs established breaks ties, no more."""
     if not setting.favoured:
         return 0.0
-    return FAVOUR if any(text in edit.note for text in setting.favoured) else 0.0
+    added = [word for word in edit.note.split() if word.startswith("+")]
+    return FAVOUR if any(text in word for text in setting.favoured for word in added) else 0.0
 
 
 def _focus(draft: Draft) -> int:
