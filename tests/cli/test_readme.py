@@ -46,7 +46,8 @@ def ran(program: Program, command: str) -> str:
         timeout=TIMEOUT_S,
         check=False,
     )
-    return f"$ {command}\n{done.stdout}".replace(program.environment["HOME"], "~")
+    printed = done.stdout.replace(str(program.folder), "/home/ann/reports").replace(program.environment["HOME"], "~")
+    return f"$ {command}\n{printed}"
 
 
 def test_the_sessions_are_what_the_program_prints(program: Program) -> None:
