@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opswright.agents.approvals import Approvals
 from opswright.agents.checkpoints import open_checkpoints
@@ -30,8 +30,23 @@ if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
 
+Trace = Callable[[Mapping[str, Json]], None]
+
+
+class Metered(Models, Protocol):
+    """A gateway that tasks share, each on its own account."""
+
+    def metered(self, meter: Ledger, trace: Trace | None = None) -> Models:
+        """The models for one task."""
+        ...
+
+
 class NoModels:
-    """The Models port where none is configured."""
+    """The Models port where none is configured, or none is to be asked."""
+
+    def metered(self, meter: Ledger, trace: Trace | None = None) -> Models:
+        """Itself: nothing is charged to anybody."""
+        return self
 
     def available(self) -> Sequence[Tier]:
         """No tier."""
@@ -94,15 +109,14 @@ class Wiring:
     say: Callable[[str], None]
     ledger: Ledger
     workshop: Workshop
+    gateway: Metered  # one for all tasks: what it learned of the endpoints is learned once
 
     def loop(self, task: Task) -> Any:
         """The compiled loop of one task. Raises ConfigError for a specialist that is not installed."""
         manifest = manifest_of(self.manifests, task.specialist)
         episode = Episode(self.journal, self.run, task.id)
         ledger = self._task_ledger(task.id)
-        # A person who forces the solver tier is not asking a model, whatever is configured.
-        solver = self.choices.tier == Tier.SOLVER
-        models = NoModels() if solver else models_of(self.settings, ledger, self._trace(task.id))
+        models = self.gateway.metered(ledger, self._trace(task.id))
         memory = TaskMemory(Reflections(self.journal), episode)
         specialist = build(manifest, Context(models=models, memory=memory))
         services = Services(
@@ -126,7 +140,7 @@ class Wiring:
 
     def routing_models(self) -> Models:
         """The models as the supervisor asks them, on the run's own account."""
-        return models_of(self.settings, self.ledger, self._trace(""))
+        return self.gateway.metered(self.ledger, self._trace(""))
 
     def _task_ledger(self, task: str) -> Ledger:
         rows = ((record.kind, record.payload) for record in self.journal.read(run=self.run, task=task))
@@ -140,7 +154,7 @@ class Wiring:
             task=task,
         )
 
-    def _trace(self, task: str) -> Callable[[Mapping[str, Json]], None]:
+    def _trace(self, task: str) -> Trace:
         def trace(call: Mapping[str, Json]) -> None:
             self.journal.append("model.call", dict(call), run=self.run, task=task)
 
@@ -172,8 +186,10 @@ def wire(
     rows = ((record.kind, record.payload) for record in journal.read(run=run))
     ledger = Ledger(choices.budget, time.monotonic, name="session", carried=carried_over(rows), book=journal, run=run)
     workshop = workshop_of(settings, journal, choices.yes, doors.effects)
-    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop)
-    if choices.tier == "auto" and not wiring.routing_models().available():
+    # A person who forces the solver tier is not asking a model, whatever is configured.
+    gateway = NoModels() if choices.tier == Tier.SOLVER else gateway_of(settings, ledger)
+    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway)
+    if choices.tier == "auto" and not gateway.available():
         doors.say("no model is configured: the solver tier works alone")
     return wiring
 
@@ -185,13 +201,13 @@ def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:
     return manifests[specialist]
 
 
-def models_of(settings: Settings, ledger: Ledger, trace: Callable[[Mapping[str, Json]], None]) -> Models:
+def gateway_of(settings: Settings, ledger: Ledger) -> Metered:
     """The gateway where models are configured or replayed. Nothing of it is loaded otherwise."""
     if not settings.models.tiers() and settings.models.recording != "replay":
         return NoModels()
     from opswright.tools.models.gateway import open_gateway
 
-    return open_gateway(settings, ledger, trace=trace)
+    return open_gateway(settings, ledger)
 
 
 def workshop_of(settings: Settings, journal: Journal, yes: bool, plugins: Path | None = None) -> Workshop:
