@@ -186,12 +186,13 @@ class Ledger:
 
     def _write(self, kind: str, id: str, usage: Usage) -> None:
         if self._book is not None:
-            row = {"id": id, "usage": asdict(usage), "elapsed": self._elapsed()}
+            *_, session = self._chain()
+            row = {"id": id, "usage": asdict(usage), "elapsed": self._elapsed(), "session": session._elapsed()}
             self._book.append(kind, row, run=self._run, task=self._task)
 
 
-def carried_over(rows: Iterable[tuple[str, Mapping[str, Json]]]) -> Usage:
-    """What the (kind, payload) rows of an earlier process add up to.
+def carried_over(rows: Iterable[tuple[str, Mapping[str, Json]]], session: bool = False) -> Usage:
+    """What the (kind, payload) rows of an earlier process add up to: those of one task, or of its whole `session`.
 
     A reservation that was never settled is charged in full: the process died while the call was under way.
     """
@@ -201,7 +202,7 @@ def carried_over(rows: Iterable[tuple[str, Mapping[str, Json]]]) -> Usage:
         if kind not in (RESERVE, SETTLE):
             continue
         usage = replace(Usage(**payload["usage"]), seconds=0.0)
-        elapsed = max(elapsed, float(payload["elapsed"]))
+        elapsed = max(elapsed, float(payload["session" if session else "elapsed"]))
         if kind == RESERVE:
             open_[payload["id"]] = usage
         else:

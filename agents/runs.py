@@ -115,7 +115,8 @@ class _Run:
     def stands(self, attempt: int, usage: Usage | None = None, waiting: Sequence[Question] = ()) -> RunResult:
         """How it stands in an attempt. `usage`: what was spent, by default what the ledger's records say."""
         if usage is None:
-            usage = carried_over((record.kind, record.payload) for record in self.journal.read(run=self.id))
+            rows = ((record.kind, record.payload) for record in self.journal.read(run=self.id))
+            usage = carried_over(rows, session=True)
         return stand_of(self.journal, self.id, self.plan(), attempt, usage, waiting)
 
     def request(self) -> Mapping[str, Json]:

@@ -184,7 +184,9 @@ def wire(
 ) -> Wiring:
     """The services of one run. Says when there is no model."""
     rows = ((record.kind, record.payload) for record in journal.read(run=run))
-    ledger = Ledger(choices.budget, time.monotonic, name="session", carried=carried_over(rows), book=journal, run=run)
+    ledger = Ledger(
+        choices.budget, time.monotonic, name="session", carried=carried_over(rows, session=True), book=journal, run=run
+    )
     workshop = workshop_of(settings, journal, choices.yes, doors.effects)
     # A person who forces the solver tier is not asking a model, whatever is configured.
     gateway = NoModels() if choices.tier == Tier.SOLVER else gateway_of(settings, ledger)

@@ -34,6 +34,13 @@ def test_the_file_is_private(tmp_path: Path) -> None:
         assert len(files) == 3 and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
 
 
+def test_a_checkpoint_survives_a_power_cut(tmp_path: Path) -> None:
+    with open_checkpoints(settings_in(tmp_path)) as saver:
+        connection: Any = saver.conn  # type: ignore[attr-defined]
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_memory_forgets(tmp_path: Path) -> None:
     for _ in range(2):
         with in_memory() as saver:

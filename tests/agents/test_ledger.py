@@ -166,6 +166,17 @@ def test_after_a_crash_the_next_process_carries_the_spending_on() -> None:
     assert [kind for kind, _ in book.rows] == [RESERVE, SETTLE] * 2 + [RESERVE]
 
 
+def test_the_sessions_time_is_carried_on_and_not_its_longest_tasks() -> None:
+    clock, book = Clock(), Rows()
+    session = Ledger(Budget(seconds=50), clock, book=book)
+    for end in (4.0, 7.0):
+        task = Ledger(Budget(), clock, session, book=book)
+        clock.now = end
+        task.charge(Usage(trials=1))
+    assert carried_over(book.rows, session=True).seconds == 7.0
+    assert carried_over(book.rows[2:]).seconds == 3.0
+
+
 def test_a_reservation_that_cannot_be_written_down_is_not_made() -> None:
     book = Rows()
     it = Ledger(Budget(tokens=100), Clock(), book=book)

@@ -99,6 +99,21 @@ def test_what_lies_about_itself_is_refused(bench: Bench) -> None:
     assert (bench.count, bench.log, bench.attempts()) == (0, [], [])
 
 
+def test_a_change_that_claims_to_be_a_mere_look_is_refused(bench: Bench, tmp_path: Path) -> None:
+    action = replace(write.action(tmp_path / "new", "x"), risk=Risk.READ)
+    workshop = bench.workshop(policy=ApprovalSettings())
+    assert workshop.decide(action, "run", "task", ADOPTION.name).permit is not None  # the policy takes its word
+    with pytest.raises(ApprovalRefused, match="claims to be read"):
+        adopt(workshop).perform(action, allowed(action))
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_was_done_is_told_to_nobody_without_its_permit(bench: Bench) -> None:
+    adopt(bench.workshop()).perform(turn(bench), allowed(turn(bench)))
+    with pytest.raises(ApprovalRefused, match="another action"):
+        adopt(bench.workshop()).perform(turn(bench), allowed(count(bench)))
+
+
 def test_without_a_journal_nothing_is_done(bench: Bench) -> None:
     workshop = bench.workshop(Journal(bench.journal().path, timeout_s=0.05))
     performer = adopt(workshop)

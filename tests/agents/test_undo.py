@@ -123,6 +123,18 @@ def test_what_was_undone_meanwhile_is_not_undone_again(bench: Bench) -> None:
     performer.revert()
 
 
+def test_what_was_taken_over_meanwhile_is_left_to_the_successor(bench: Bench) -> None:
+    leave_over(bench, "on")
+    (seen,) = bench.undoer().open()  # as somebody sees it who then has to wait for the lock
+    successor = adopt(bench.workshop())
+    successor.perform(turn(bench, "on"), allowed(turn(bench, "on")))
+    with pytest.raises(ApprovalRefused, match="taken over"):
+        bench.undoer().take_back(seen, How.PERSON)
+    assert bench.switch.read_text() == "on"
+    successor.revert()
+    assert bench.log == ["on", "off"]
+
+
 def test_two_undoers_undo_once(bench: Bench) -> None:
     leave_over(bench, "on")
     children = [Child(lambda say: say(str(len(bench.undoer().undo_all())))) for _ in range(4)]
