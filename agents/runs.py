@@ -31,6 +31,7 @@ from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
 from opswright.errors import EnvironmentFailed, InputError, StoreFailed
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Json, Task, Usage
+from opswright.redaction import Redactor
 from opswright.settings import Settings
 
 RUN, PLAN, ENDED = "run", "plan", "run.ended"
@@ -55,7 +56,8 @@ def start(
     manifests = read_manifests(doors.specialists)
     journal, run = doors.journal(settings.journal_path), new_run_id()
     texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]
-    request = work if isinstance(work, str) else ""
+    # Files are kept whole: they are the work. A password in the words of a request never is.
+    request = Redactor().text(work) if isinstance(work, str) else ""
     payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
     if not isinstance(work, str):
         plan = plan_of_tasks(_checked([work] if isinstance(work, Task) else work))

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.cli.program import new_program
+
 
 def test_no_env_file_beside_the_program_sets_anything(tmp_path: Path) -> None:
     """LiteLLM reads a `.env` above its own folder (of a `.venv` in a project) or, without a script, the current one."""
@@ -17,3 +19,13 @@ def test_no_env_file_beside_the_program_sets_anything(tmp_path: Path) -> None:
     assert "HOME" in names
     assert "OPENAI_BASE_URL" not in names
     assert "HTTPS_PROXY" not in names
+
+
+def test_a_password_in_a_request_is_stored_nowhere(tmp_path: Path) -> None:
+    program = new_program(tmp_path)
+    password = "correct-horse-7"
+    ran = program("-p", f"repair the policy, see postgres://ops:{password}@db/x", "--json")
+    assert password not in ran.stdout + ran.stderr
+    stored = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert any(path.name.startswith("journal.sqlite3") for path in stored)
+    assert [path for path, raw in stored.items() if password.encode() in raw] == []
