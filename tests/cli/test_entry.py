@@ -46,6 +46,14 @@ def test_a_usage_error_names_its_command(program: Program) -> None:
     assert envelope["command"] == "sessions list"
 
 
+@pytest.mark.parametrize("group", ["policy", "sessions", "eval"])
+def test_a_group_alone_says_what_it_has(program: Program, group: str) -> None:
+    ran = program(group)
+    assert ran.code == 2
+    assert ran.error_line().startswith("error: which command? There is ")
+    assert len(ran.stderr.splitlines()) == 1
+
+
 def test_shared_options_count_before_and_after_the_command(program: Program) -> None:
     before = program("--json", "--max-usd", "0.5", "config").envelope()
     after = program("config", "--max-usd", "0.5", "--json").envelope()

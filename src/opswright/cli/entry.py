@@ -119,6 +119,8 @@ def _first_word(arguments: Sequence[str]) -> str:
 def _usage_reply(error: click.ClickException, meta: dict[str, Any]) -> Reply:
     message = " ".join(error.format_message().split())
     context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and isinstance(error.ctx.command, click.Group):
+        message = f"which command? There is {', '.join(error.ctx.command.list_commands(error.ctx))}"
     if context is not None:
         meta.setdefault(COMMAND_KEY, command_name(context))
         message = f"{message.rstrip('.')}. `{context.command_path} --help` shows what there is."
