@@ -137,12 +137,13 @@ def _filled(
         place = at // 2 in (REGION, ACCOUNT) and parts[0] == "arn"
         if len(set(values)) == 1:
             slip = alike(parts[at], values[0]) is not None
-            ways.append([(values[0], -0.5 if slip else 0.1 if place else 0.7), ("*", 0.1 if style.wild else 0.9)])
+            opened = ("*", 0.1 if place and style.wild else 0.9 if place else 1.1)
+            ways.append([(values[0], -0.5 if slip else 0.1 if place else 0.7), opened])
         elif place:
             ways.append([("*", 0.2)])
         else:
             common = common_ends(values)
-            ways.append([(common, 0.5), ("*", 0.8)] if common != "*" else [("*", 0.8)])
+            ways.append([(common, 0.6), ("*", 1.1)] if common != "*" else [("*", 1.1)])
     for pick in (0, -1):
         text = list(parts)
         more = 0.0
@@ -183,7 +184,30 @@ def written(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> li
         found += _fitted(template, wanted, style)
     if len(found) == 2:
         found.append(Guess((least_common(wanted),), 3.6, "resource-dropped"))
+    found += _by_type(wanted, style, templates)
     return [guess for guess in _distinct(found) if all(any(globs.matches(t, w) for t in guess.texts) for w in wanted)]
+
+
+MOST_TYPES = 4
+
+
+def _by_type(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> Iterator[Guess]:
+    """One pattern for each resource type, where the wanted resources are of several."""
+    groups: dict[str, list[str]] = {}
+    for text in wanted:
+        fits = [template for template in templates if _readers(template)[2][0].fullmatch(text)]
+        if not fits:
+            return
+        # What a `*` in front may have swallowed names other types: the type named last is the resource's own.
+        last = max(fits, key=lambda template: text.rfind(max(_readers(template)[0][1:], key=len)))
+        groups.setdefault(last, []).append(text)
+    if not 1 < len(groups) <= MOST_TYPES:
+        return
+    ways = [sorted(_fitted(template, texts, style), key=lambda g: g.cost)[:3] for template, texts in groups.items()]
+    for pick in range(3):
+        chosen = [way[min(pick, len(way) - 1)] for way in ways]
+        cost = max(guess.cost for guess in chosen) + 0.6 * (len(chosen) - 1)
+        yield Guess(tuple(guess.texts[0] for guess in chosen), cost, "resource-dropped")
 
 
 @lru_cache(maxsize=8192)
@@ -205,13 +229,14 @@ def _fitted(template: str, wanted: Sequence[str], style: Style) -> Iterator[Gues
     """The template with its placeholders filled as the wanted resources have them, or left open."""
     runs, names, readings = _readers(template)
     seen: set[tuple[tuple[str, ...], ...]] = set()
-    for reading in readings:
+    for far, reading in zip((0.0, 0.4), readings, strict=True):
         rows = [match.groups() for text in wanted if (match := reading.fullmatch(text))]
         columns = tuple(zip(*rows, strict=True))
         if len(rows) < len(wanted) or columns in seen:
             continue
         seen.add(columns)
-        yield from _filled_template(runs, names, columns, style)
+        for guess in _filled_template(runs, names, columns, style):
+            yield Guess(guess.texts, guess.cost + far, guess.kind)
 
 
 def _filled_template(
@@ -232,8 +257,10 @@ def _filled_template(
                 else:
                     filled.append("*" if at in opened else common[at])
             for more, fills in ((0.0, filled), (0.1, [_begun(fill) for fill in filled])):
-                text = "".join(run + fill for run, fill in zip(runs, [*fills, ""], strict=True))
-                yield Guess((re.sub(r"\*+", "*", text),), cost + far + more, "resource-dropped")
+                text = re.sub(r"\*+", "*", "".join(run + fill for run, fill in zip(runs, [*fills, ""], strict=True)))
+                yield Guess((text,), cost + far + more, "resource-dropped")
+                if text.endswith("/*/*"):
+                    yield Guess((text[:-2],), cost + far + more, "resource-dropped")
 
 
 def _openings(ours: list[int], common: list[str], several: bool) -> list[tuple[set[int], float]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from opswright.agents.policy.evidence import Evidence
 from opswright.agents.policy.guess import alike, common_ends
 from opswright.agents.policy.setting import Setting
+from opswright.agents.policy.templating import templated
 from opswright.tools.iam import arns, globs, values
-from opswright.tools.iam.document import ConditionTest, Entry, Quantifier
+from opswright.tools.iam.document import ConditionTest, Entry, Quantifier, Request
 from opswright.tools.iam.operators import OPERATORS
 from opswright.tools.iam.variables import has_variables
 
@@ -58,7 +59,9 @@ def reworked(test: ConditionTest) -> Iterator[TestGuess]:
         flipped = "false" if values.boolean(test.values[0].text) else "true"
         yield TestGuess("condition-value", 2.3, replace(test, values=(Entry(flipped),)))
     if test.operator != "Null":
-        yield TestGuess("condition-ifexists", 2.5, replace(test, if_exists=not test.if_exists))
+        yield TestGuess(
+            "condition-ifexists", 2.5 + 0.4 * bool(test.quantifier), replace(test, if_exists=not test.if_exists)
+        )
     for quantifier in _QUANTIFIERS:
         if quantifier != test.quantifier:
             cost = 2.6 if test.quantifier is not None else 4.0
@@ -122,9 +125,31 @@ def revalued(test: ConditionTest, evidence: Evidence, wish: Wish, setting: Setti
             if list(made) != texts:
                 rewritten = 1.2 * any(has_variables(text) for text in texts)
                 yield TestGuess("condition-value", 3.0 + rewritten + 0.4 * (len(made) - 1), _with(test, made))
+    yield from _variable_values(test, evidence, wish.go if negated else wish.come | wish.keep, setting)
     for other in setting.tests:
         if other.key.lower() == key and other.values != test.values:
             yield TestGuess("condition-value", 2.6, replace(test, values=other.values))
+
+
+def _variable_values(test: ConditionTest, evidence: Evidence, mask: int, setting: Setting) -> Iterator[TestGuess]:
+    """A value that repeats another key's: the variable itself, alone or beside the others."""
+    if OPERATORS[test.operator].family not in ("string", "arn"):
+        return
+    key = test.key.lower()
+    texts = [entry.text for entry in test.values]
+    unmet = mask & ~evidence.test_mask(replace(test, operator=OPERATORS[test.operator].positive))
+    for group in dict.fromkeys((mask, unmet)):
+        for made in templated(evidence, group, lambda request: _single(request, key), setting, key):
+            if len(made) == 1 and made[0] not in texts:
+                repeated = len(evidence.values(group, key)) > 1
+                near = any(alike(text, made[0]) is not None for text in texts)
+                yield TestGuess("condition-value", 1.6 if near else 2.3 if repeated else 3.2, _with(test, made))
+                yield TestGuess("condition-value", 2.5 if repeated else 3.4, _with(test, [*texts, *made]))
+
+
+def _single(request: Request, key: str) -> str | None:
+    given = request.context.get(key, ())
+    return given[0] if len(given) == 1 else None
 
 
 def _met(test: ConditionTest, value: str) -> bool:
@@ -197,10 +222,11 @@ def _networks(given: Sequence[str]) -> list[tuple[str, ...]]:
         return []
     found: list[tuple[str, ...]] = [tuple(f"{a}/{a.max_prefixlen}" for a in addresses)]
     for prefix in (24, 16, 8) if addresses[0].version == 4 else (64, 48, 32):
-        networks = {ipaddress.ip_network(f"{address}/{prefix}", strict=False) for address in addresses}
-        if len(networks) == 1:
-            found.append((str(networks.pop()),))
-            break
+        networks = dict.fromkeys(ipaddress.ip_network(f"{address}/{prefix}", strict=False) for address in addresses)
+        if len(networks) == 1 or 2 * len(networks) <= len(set(addresses)):
+            found.append(tuple(map(str, networks)))
+            if len(networks) == 1:
+                break
     return found
 
 

@@ -6,6 +6,7 @@ that mend it, so that a set of slips is found in one order only.
 
 import heapq
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -21,6 +22,7 @@ from opswright.tools.iam import globs
 PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
 FAVOUR = 0.2  # what an organisation's established name is worth against an otherwise equal edit
 ONCE = frozenset({"element-inverted", "effect-flipped", "condition-negated"})  # done twice they lead back
+NAMED = 0.3
 UNFINISHED = 0.7  # an edit that only brings the focus nearer
 
 
@@ -126,11 +128,21 @@ class _Search:
         best: dict[tuple[int | None, str], Edit] = {}
         for operator in OPERATORS:
             for edit in operator(view, focus, self._setting):
-                edit = replace(edit, cost=edit.cost - _favour(edit, self._setting))
+                edit = replace(edit, cost=edit.cost - _favour(edit, self._setting) - _named(edit, row))
                 old = best.get((edit.slot, edit.note))
                 if old is None or edit.cost < old.cost:
                     best[edit.slot, edit.note] = edit
         return list(best.values())
+
+
+def _named(edit: Edit, row: Row) -> float:
+    """A statement's own name may tell what it is about: `StopAndTerminate`, `SnsAccess`."""
+    name = (row.statement.sid or "").lower()
+    if len(name) < 4:
+        return 0.0
+    added = [word[1:] for word in edit.note.split() if word.startswith("+")]
+    parts = {part.lower() for word in added for part in re.findall(r"[A-Z]?[a-z]{3,}", word)} - {"arn", "aws"}
+    return NAMED if any(part in name for part in parts) else 0.0
 
 
 def _turned(edit: Edit) -> tuple[str, int | None, str]:

@@ -30,6 +30,8 @@ def effects(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
             continue
         negated = not getattr(statement, field)
         change: dict[str, Any] = {field: negated}
+        if negated and any(entry.text == "*" for entry in getattr(statement, name)):
+            continue  # "all but everything" is no statement
         turned = replace(statement, **change)
         hits = view.evidence.row(turned).hits & focus
         if (focus & view.need and hits) or (focus & view.drop and not hits):

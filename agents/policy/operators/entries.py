@@ -9,6 +9,7 @@ from opswright.agents.policy.draft import Edit, View
 from opswright.agents.policy.evidence import Evidence, bits
 from opswright.agents.policy.guess import Guess
 from opswright.agents.policy.setting import Setting
+from opswright.agents.policy.templating import templated
 from opswright.tools.iam import arns, globs
 from opswright.tools.iam.document import Entry, Statement
 
@@ -77,13 +78,29 @@ def resources(view: View, focus: int, setting: Setting) -> Iterator[Edit]:
         evidence.resource_mask,
         lambda mask, bit: _same_type(evidence, mask, bit),
         lambda entry, wanted: arn_patterns.mended(entry, wanted, style),
-        lambda wanted, mask: arn_patterns.written(wanted, style, setting.templates(evidence.actions(mask))),
-        lambda entry, needed, mask: arn_patterns.narrower(
-            entry, needed, style, setting.templates(evidence.actions(mask))
-        ),
+        lambda wanted, mask: _written(wanted, mask, evidence, setting),
+        lambda entry, needed, mask: _narrower(entry, needed, mask, evidence, setting),
         setting.resources,
     )
     yield from _edits(dimension, view, focus)
+
+
+def _written(wanted: Sequence[str], mask: int, evidence: Evidence, setting: Setting) -> list[Guess]:
+    """New resource entries, also with a policy variable where every resource repeats a context key's value."""
+    templates = setting.templates(evidence.actions(mask))
+    found = arn_patterns.written(wanted, setting.style, templates)
+    for texts in templated(evidence, mask, lambda request: request.resource, setting):
+        with_variable = arn_patterns.written(texts, setting.style, templates)
+        found += [Guess(g.texts, g.cost - 0.4, g.kind) for g in with_variable if all("${" in text for text in g.texts)]
+    return found
+
+
+def _narrower(entry: str, needed: Sequence[str], mask: int, evidence: Evidence, setting: Setting) -> list[Guess]:
+    if not needed:
+        return []
+    found = arn_patterns.narrower(entry, needed, setting.style, setting.templates(evidence.actions(mask)))
+    with_variables = [guess for guess in _written(needed, mask, evidence, setting) if "${" in guess.texts[0]]
+    return found + [Guess(g.texts, g.cost - 0.7, "resource-broadened") for g in with_variables]
 
 
 def _with_affinity(guesses: list[Guess], texts: Sequence[str], wanted: Sequence[str]) -> list[Guess]:
@@ -160,9 +177,10 @@ def _mend(
     for cost, at, guess in ranked[:MOST_MENDED]:
         rest = _union(masks, at)
         lost = keep & masks[at] & ~rest & ~dimension.mask(guess.texts[0])
-        real = len(texts) > 1 and cost >= NOT_A_SLIP - 0.2 and guess.kind == "resource-segment"
+        real = cost >= NOT_A_SLIP - 0.2 and guess.kind == "resource-segment" and guess.texts != ("*",)
         if not lost:
-            cost_here = cost - (0.5 if texts.count(texts[at]) > 1 else 0.0) + (1.2 if real else 0.0)
+            doubt = 0.0 if not real else 1.2 if len(texts) > 1 else 0.2
+            cost_here = cost - (0.5 if texts.count(texts[at]) > 1 else 0.0) + doubt
             yield _made(dimension, view, guess.kind, cost_here, [*texts[:at], *guess.texts, *texts[at + 1 :]])
         beside = max(BESIDE_IN_LIST, cost) if real else cost + BESIDE
         yield _made(dimension, view, f"{dimension.name[:-1]}-dropped", beside, [*texts, *guess.texts])
