@@ -7,8 +7,8 @@ What is exact and what is bounded:
 - Actions: one integer over the classes of names (known ones and literals named in either policy) that no statement
   tells apart.
 - Resources, principals, text values: cvc5 strings over globs; every request has a resource, and a principal when either
-  policy has principal elements. Principals are any text but what looks like an account's and is none that AWS reports:
-  ARNs of IAM and STS name a user, a role, a session, a federated user or the root of an account.
+  policy has principal elements. Principals are any text; an account's are its root, users, roles, sessions and
+  federated users. `<account>:root` and `arn:aws:iam::<account>`, which name an account and are no principal, are out.
 - Keys with set operators: a set of at most one value more than there are tests of the key. That is enough: each test
   that must hold for some value needs one value, one more keeps the set from being null, and taking others away breaks
   no test. A key that an operator without set qualifier tests as well has at most one value.
@@ -181,11 +181,13 @@ class _Query:
         return exact
 
     def _members(self, account: str) -> Term:
-        """ARNs of the principals of an account, in any partition."""
-        s = self.s
-        service = s.make(self.k.REGEXP_UNION, s.fixed("iam"), s.fixed("sts"))
-        parts = [s.fixed("arn:aws"), s.many("a", "z", extra="-"), s.fixed(":"), service, s.fixed(f"::{account}:")]
-        return s.concat([*parts, s.anything(1)])
+        """ARNs of the principals of an account, in any partition: its root, users, roles and sessions."""
+        s, union = self.s, self.k.REGEXP_UNION
+        service = s.make(union, s.fixed("iam"), s.fixed("sts"))
+        kinds = s.make(union, *(s.fixed(kind) for kind in _MEMBER_KINDS))
+        member = s.concat([service, s.fixed(f"::{account}:"), kinds, s.fixed("/"), s.anything(1)])
+        head = [s.fixed("arn:aws"), s.many("a", "z", extra="-"), s.fixed(":")]
+        return s.concat([*head, s.make(union, member, s.fixed(f"iam::{account}:root"))])
 
     # conditions
 
@@ -305,7 +307,7 @@ class _Query:
         rules.append(s.make(k.GEQ, s.make(k.STRING_LENGTH, self.resource), s.number(1)))
         if self.named:
             rules.append(s.make(k.GEQ, s.make(k.STRING_LENGTH, self.principal), s.number(1)))
-            rules.append(s.negation(self._odd_principal()))
+            rules += [s.negation(odd) for odd in self._odd_principals()]
         for key, values in self.values.items():
             last = 2 * len(self.constants.get(key, ()))
             for value in values:
@@ -319,18 +321,17 @@ class _Query:
         for rule in rules:
             self.solver.assertFormula(rule)
 
-    def _odd_principal(self) -> Term:
-        """Whether the principal looks like one of an account's, and is of no kind that AWS has."""
-        s, who = self.s, self.principal
-        digits, partition = s.many("0", "9", times=12), [s.fixed("arn:aws"), s.many("a", "z", extra="-")]
-        service = s.make(self.k.REGEXP_UNION, s.fixed("iam"), s.fixed("sts"))
-        account = [*partition, s.fixed(":"), service, s.fixed("::"), digits]
-        kinds = s.make(self.k.REGEXP_UNION, *(s.fixed(kind) for kind in _MEMBER_KINDS))
-        member = s.in_pattern(who, s.concat([*account, s.fixed(":"), kinds, s.fixed("/"), s.anything(1)]))
-        root = s.in_pattern(who, s.concat([*partition, s.fixed(":iam::"), digits, s.fixed(":root")]))
-        looks = s.in_pattern(who, s.concat([*account, s.anything()]))
-        bare = s.in_pattern(who, s.concat([digits, s.fixed(":root")]))
-        return s.any_of([bare, s.all_of([looks, s.negation(s.any_of([member, root]))])])
+    def _odd_principals(self) -> list[Term]:
+        """Texts that name an account without being a principal of it, for the accounts that the policies name."""
+        entries = [
+            entry for statement in self.statements for entry in statement.principals or () if entry.kind == "AWS"
+        ]
+        accounts = {found.group(1) for entry in entries if (found := _ACCOUNT.fullmatch(entry.text))}
+        s, odd = self.s, []
+        for account in sorted(accounts):
+            arn = [s.fixed("arn:aws"), s.many("a", "z", extra="-"), s.fixed(f":iam::{account}")]
+            odd += [s.in_pattern(self.principal, s.concat(arn)), s.same(self.principal, f"{account}:root")]
+        return odd
 
     # reading the model back
 
