@@ -78,7 +78,7 @@ def test_everything_is_reported_in_one_envelope(program: Program) -> None:
     assert ran.code == 0, ran.stderr
     findings = {one["name"]: one for one in ran.envelope()["result"]["findings"]}
     wanted = {
-        "Python", "State folder", "Left-over changes", "Action database", "cvc5", "Models", "Docker engine",
+        "Python", "Settings", "State folder", "Left-over changes", "Action database", "cvc5", "Models", "Docker engine",
         "bubblewrap", "Control groups", "GlusterFS", "fio", "Kubernetes", "PostgreSQL", "MariaDB", "Redis",
         "SQLite, DuckDB", "Chromium",
     }  # fmt: skip
@@ -95,6 +95,12 @@ def test_a_broken_setting_is_code_6_with_the_whole_report(program: Program) -> N
     assert envelope["status"] == "error"
     assert "/nonexistent/key.pem" in envelope["error"]["message"]
     assert len(envelope["result"]["findings"]) == len(PROBES)
+
+
+def test_a_misspelt_variable_is_broken(program: Program) -> None:
+    ran = program("doctor", extra={"OPSWRIGHT_MAX_UDS": "1"})
+    assert ran.code == 6
+    assert "did you mean OPSWRIGHT_MAX_USD?" in ran.error_line()
 
 
 def test_docker_is_really_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from opswright.console import Options, Reply, Status, common_options, heading, visible
 from opswright.console.options import add_common_options, read_options
 from opswright.nouns import Json
+from opswright.redaction import Redactor
 from opswright.settings import Settings
 
 
@@ -88,7 +89,7 @@ def _plain(value: Json) -> Json:
         return str(value)
     if isinstance(value, str) and "://" in value:
         parts = urlsplit(value)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return Redactor().text(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl())
     return list(value) if isinstance(value, tuple) else value
 
 

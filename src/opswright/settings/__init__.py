@@ -4,7 +4,14 @@ Defaults < user file < project file (which may only narrow) < environment < flag
 setting names the environment variable that holds one.
 """
 
-from opswright.settings.layers import PROJECT_FILE, VARIABLES, load_settings
+from opswright.settings.layers import (
+    OTHER_VARIABLES,
+    PROJECT_FILE,
+    USER_FILE,
+    VARIABLES,
+    find_project_file,
+    load_settings,
+)
 from opswright.settings.shape import (
     ApprovalRules,
     ApprovalSettings,
@@ -20,7 +27,9 @@ from opswright.settings.shape import (
 )
 
 __all__ = [
+    "OTHER_VARIABLES",
     "PROJECT_FILE",
+    "USER_FILE",
     "VARIABLES",
     "ApprovalRules",
     "ApprovalSettings",
@@ -33,5 +42,6 @@ __all__ = [
     "Settings",
     "SigningSettings",
     "Source",
+    "find_project_file",
     "load_settings",
 ]

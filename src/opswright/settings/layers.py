@@ -41,6 +41,18 @@ VARIABLES = {
     "OPSWRIGHT_SIGNING_KEY_FILE": "signing.key_file",
 }
 
+# Variables of ours that are no settings: secrets, places of data, and what only the tests read.
+OTHER_VARIABLES = frozenset(
+    {
+        "OPSWRIGHT_DATA",
+        "OPSWRIGHT_FORBID_MODEL_CALLS",
+        "OPSWRIGHT_KEY_PASSPHRASE",
+        "OPSWRIGHT_POSTGRES_DSN",
+        "OPSWRIGHT_REQUIRE_LIVE",
+        "OPSWRIGHT_UPDATE_README",
+    }
+)
+
 
 def load_settings(
     flags: Mapping[str, Any] | None = None,

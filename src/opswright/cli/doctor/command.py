@@ -21,6 +21,7 @@ DEADLINE_S = 15.0
 Probe = Callable[[Settings], Finding]
 PROBES: tuple[Probe, ...] = (
     machine.python,
+    parts.settings_in_force,
     machine.state_folder,
     leftovers.leftovers,
     parts.action_database,

@@ -59,10 +59,12 @@ def _problem(deployment: Deployment, base_url: str | None) -> str:
     key = os.environ.get(deployment.api_key_env, "")
     if base_url is None:  # the provider's own address, which LiteLLM knows
         return "" if key else f"{deployment.api_key_env} is not set"
-    host = urlsplit(base_url).netloc.rpartition("@")[2]
+    parts = urlsplit(base_url)
+    host = parts.netloc.rpartition("@")[2]  # never with a password
+    address = parts._replace(netloc=host, path=parts.path.rstrip("/") + "/models").geturl()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        request = urllib.request.Request(base_url.rstrip("/") + "/models", headers=headers)
+        request = urllib.request.Request(address, headers=headers)
         opener = urllib.request.build_opener(_NoRedirect)
         with opener.open(request, timeout=SOCKET_TIMEOUT_S):
             return ""
@@ -74,4 +76,4 @@ def _problem(deployment: Deployment, base_url: str | None) -> str:
     except urllib.error.URLError as error:
         return f"{host} cannot be reached: {error.reason}"
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return f"{host} cannot be asked: {error}"
+        return f"{host} cannot be asked ({type(error).__name__}); is `models.base_url` an http address?"
