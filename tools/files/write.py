@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from opswright.errors import ApprovalRefused, InputError, StoreFailed, ToolFailed
 from opswright.nouns import Action, Json, Permit, Risk, UndoOp
@@ -27,6 +28,7 @@ NAME = "files.write"
 RISK = Risk.REVERSIBLE
 LARGEST_BYTES = 16 * 1024 * 1024
 LOCK_WAIT_S = 10.0
+_LINKED = "is reached through a symbolic link, which an approval does not cover"
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -111,9 +113,9 @@ def perform(action: Action, permit: Permit, key: str) -> Json:
     if permit.action_hash != action.hash or action.effect != NAME:
         raise ApprovalRefused(f"{NAME}: the permit is for another action; nothing was written")
     path, content, expected = _read_arguments(action.arguments)
-    with _locked(path.parent):
-        _check_expected(path, _find(path), expected)
-        _replace(path, content)
+    with _locked(path.parent) as folder:
+        _check_expected(path, _find(path, folder), expected)
+        _replace(folder, path, content)
     return {"path": str(path), "sha256": _sha256(content), "size_bytes": len(content)}
 
 
@@ -130,22 +132,22 @@ def revert(captured: Mapping[str, Json], force: bool = False) -> None:
     Raises ToolFailed when its content is neither what was written nor what was captured, unless forced.
     """
     path, before, mode, written = _read_captured(captured)
-    with _locked(path.parent):
-        _temporary(path, written).unlink(missing_ok=True)
-        found = _find(path)
+    with _locked(path.parent) as folder:
+        _remove(folder, _temporary(path, written))
+        found = _find(path, folder)
         if before is None:
             if found is not None and (found.sha256 == written or force):
-                _unlink(path)
+                _unlink(folder, path)
             elif found is not None:
                 raise ToolFailed(f"{path} was changed by somebody else since; it was left as it is")
             return
         if found is not None and found.content == before:
             if found.mode != mode:
-                path.chmod(mode)
+                _set_mode(folder, path, mode)
             return
         if not force and (found is None or found.sha256 != written):
             raise ToolFailed(f"{path} was changed by somebody else since; it was left as it is")
-        _replace(path, before, mode)
+        _replace(folder, path, before, mode)
 
 
 def _read_arguments(arguments: Mapping[str, Json]) -> tuple[Path, bytes, str | None]:
@@ -174,12 +176,14 @@ def _read_captured(captured: Mapping[str, Json]) -> tuple[Path, bytes | None, in
         raise InputError(f"not an undo record of this effect ({error})", NAME) from error
 
 
-def _find(path: Path) -> _Found | None:
+def _find(path: Path, folder: int | None = None) -> _Found | None:
+    """What is there; with `folder`, in the folder that this descriptor is of, whatever its path says by now."""
     try:
         if os.path.realpath(path) != str(path):
-            raise ToolFailed(f"{path} is reached through a symbolic link, which an approval does not cover")
+            raise ToolFailed(f"{path} {_LINKED}")
         # Non-blocking: a named pipe must be found out, not waited for.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        name = path if folder is None else path.name
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -209,77 +213,110 @@ def _check_expected(path: Path, found: _Found | None, expected: str | None) -> N
     raise ToolFailed(f"{path} was changed since the action was made; it was left as it is")
 
 
-def _replace(path: Path, content: bytes, mode: int | None = None) -> None:
+def _replace(folder: int, path: Path, content: bytes, mode: int | None = None) -> None:
     """Temporary file beside it, flushed to the disk, renamed over it, folder flushed. Raises StoreFailed."""
     temporary = _temporary(path, _sha256(content))
     try:
-        temporary.unlink(missing_ok=True)  # of a process that died here; the folder's lock says that nobody writes it
-        before = path.lstat() if path.exists() else None
+        _remove(folder, temporary)  # of a process that died here; the folder's lock says that nobody writes it
+        before = _present(folder, path)
         new_mode = 0o666 if before is None and mode is None else 0o600
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, new_mode)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, new_mode, dir_fd=folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             if before is not None:
-                _copy_attributes(path, before, descriptor)
+                with before:
+                    _copy_attributes(before.fileno(), descriptor)
             if mode is not None:
                 os.fchmod(descriptor, mode)
             os.fsync(descriptor)
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
     except OSError as error:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            _remove(folder, temporary)
         raise StoreFailed(f"{path}: {error.strerror or error}; it was left as it was") from error
 
 
-def _copy_attributes(path: Path, before: os.stat_result, descriptor: int) -> None:
-    now = os.fstat(descriptor)
-    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))  # after chown, which clears set-user-id
-    with contextlib.suppress(OSError):  # file systems without extended attributes, and names only root may set
-        for name in os.listxattr(path, follow_symlinks=False):
-            os.setxattr(descriptor, name, os.getxattr(path, name, follow_symlinks=False))
-
-
-def _unlink(path: Path) -> None:
+def _present(folder: int, path: Path) -> IO[bytes] | None:
     try:
-        path.unlink()
-        _flush_folder(path.parent)
+        descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    return os.fdopen(descriptor, "rb")
+
+
+def _copy_attributes(old: int, new: int) -> None:
+    before, now = os.fstat(old), os.fstat(new)
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(new, before.st_uid, before.st_gid)
+    os.fchmod(new, stat.S_IMODE(before.st_mode))  # after chown, which clears set-user-id
+    with contextlib.suppress(OSError):  # file systems without extended attributes, and names only root may set
+        for name in os.listxattr(old):
+            os.setxattr(new, name, os.getxattr(old, name))
+
+
+def _set_mode(folder: int, path: Path, mode: int) -> None:
+    file = _present(folder, path)
+    if file is not None:
+        with file:
+            os.fchmod(file.fileno(), mode)
+
+
+def _unlink(folder: int, path: Path) -> None:
+    try:
+        os.unlink(path.name, dir_fd=folder)
+        os.fsync(folder)
     except OSError as error:
         raise ToolFailed(f"{path}: {error.strerror}; it was left as it was") from error
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _remove(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
-def _temporary(path: Path, sha256: str) -> Path:
+def _temporary(path: Path, sha256: str) -> str:
     # Named after what it will hold, so that the one a dead process left is found again.
-    return path.with_name(f".opswright-{_sha256(os.fsencode(path.name))[:12]}-{sha256[:12]}.tmp")
+    return f".opswright-{_sha256(os.fsencode(path.name))[:12]}-{sha256[:12]}.tmp"
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One writer of ours in a folder at a time, so that the check and the rename belong together."""
+def _locked(folder: Path) -> Iterator[int]:
+    """One writer of ours in a folder at a time, so that the check and the rename belong together.
+
+    Yields the folder's descriptor: what is done by it is done there, even if its path leads elsewhere meanwhile.
+    """
     give_up = time.monotonic() + LOCK_WAIT_S
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = _open_folder(folder)
     except OSError as error:
+        if os.path.realpath(folder) != str(folder):
+            raise ToolFailed(f"{folder} {_LINKED}") from error
         raise ToolFailed(f"{folder}: {error.strerror}") from error
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > give_up:
                 raise ToolFailed(f"{folder} is locked by another process for more than {LOCK_WAIT_S:g} s")
             time.sleep(0.02)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open_folder(folder: Path) -> int:
+    """Opens it step by step from the root, so that no link on the way is followed, one put there just now included."""
+    step = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    current = os.open("/", step)
+    try:
+        for name in folder.parts[1:]:
+            inner = os.open(name, step, dir_fd=current)
+            os.close(current)
+            current = inner
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=current)
+    finally:
+        os.close(current)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -1,10 +1,12 @@
 """The effect `files.write`: whole or not at all, only over what was approved, and taken back byte for byte."""
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,6 +165,33 @@ def test_a_folder_that_became_a_link_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "file").read_text() == "old"
 
 
+def test_a_folder_that_keeps_becoming_a_link_leads_nowhere_else(tmp_path: Path) -> None:
+    folder, away, other = tmp_path / "folder", tmp_path / "away", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            folder.rename(away)
+            folder.symlink_to(other)
+            folder.unlink()
+            away.rename(folder)
+
+    actions = [write.action(folder / f"new {number}", "x") for number in range(1000)]
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        for action in actions:
+            with contextlib.suppress(ToolFailed, StoreFailed):
+                perform(action)
+    finally:
+        stop.set()
+        swapper.join()
+    assert list(other.iterdir()) == []
+    assert leftovers(folder) == []
+
+
 def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
@@ -220,7 +249,7 @@ def test_a_dead_writers_temporary_file_is_cleared_away(file: Path) -> None:
     action = write.action(file, "new\n")
     undo = write.capture(action.arguments)
     assert undo is not None
-    temporary = write._temporary(file, hashlib.sha256(b"new\n").hexdigest())
+    temporary = file.with_name(write._temporary(file, hashlib.sha256(b"new\n").hexdigest()))
     temporary.write_text("ne")
     perform(action)
     assert file.read_text() == "new\n"
@@ -234,7 +263,7 @@ def test_a_planted_temporary_link_is_not_written_through(file: Path) -> None:
     secret = file.with_name("secret")
     secret.write_text("mine")
     action = write.action(file, "new\n")
-    write._temporary(file, hashlib.sha256(b"new\n").hexdigest()).symlink_to(secret)
+    file.with_name(write._temporary(file, hashlib.sha256(b"new\n").hexdigest())).symlink_to(secret)
     perform(action)
     assert (secret.read_text(), file.read_text(), file.is_symlink()) == ("mine", "new\n", False)
 
