@@ -226,9 +226,9 @@ def _union(masks: Sequence[int], but: int) -> int:
 
 
 def _made(dimension: Dimension, view: View, kind: str, cost: float, texts: Sequence[str]) -> Edit:
-    old = [entry.text for entry in dimension.entries]
-    gone = [text for text in old if text not in texts]
-    new = [text for text in dict.fromkeys(texts) if text not in old]
+    old, kept = dict.fromkeys(entry.text for entry in dimension.entries), dict.fromkeys(texts)
+    gone = [text for text in old if text not in kept]
+    new = [text for text in kept if text not in old]
     said = " ".join([*(f"-{text}" for text in gone), *(f"+{text}" for text in new)])
     statement = dimension.with_entries(view.statement, texts)
     # That a Not element is in an Allow at all is the likelier slip.
