@@ -141,7 +141,11 @@ class Journal:
             rows = self._open().execute(
                 f"SELECT seq, at, kind, run, task, key, payload FROM records WHERE {where}", values
             )
-            return [_record(row) for row in rows]
+            found = rows.fetchall()
+        try:
+            return [_record(row) for row in found]
+        except (ValueError, RecursionError) as error:
+            raise StoreFailed(f"{self.path}: the journal is damaged (a record is not JSON); move it away") from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self._pid == os.getpid():

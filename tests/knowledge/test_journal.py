@@ -294,3 +294,14 @@ def test_any_sequence_of_appends_is_what_a_list_would_hold(
             expected.append((key, value))
         assert journal.append("a", value, key=key) == (known[0] + 1 if known else len(expected))
     assert [(record.key, record.payload) for record in journal.read()] == expected
+
+
+def test_a_record_that_was_tampered_with_is_damage(journal: Journal) -> None:
+    journal.append("a", {"x": 1}, key="k")
+    journal.close()
+    with sqlite3.connect(journal.path) as connection:
+        connection.execute("DROP TRIGGER records_no_update")
+        connection.execute("UPDATE records SET payload = 'no json'")
+    for look in (lambda: journal.find("k"), lambda: journal.get(1), lambda: list(journal.read())):
+        with pytest.raises(StoreFailed, match="damaged"):
+            look()
