@@ -29,7 +29,7 @@ def _rich(table: Table) -> "object":
 
     shown = RichTable(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for at, column in enumerate(table.columns):
-        shown.add_column(column, justify="left" if at == 0 else "right")
+        shown.add_column(column, justify="left" if at == 0 else "right", no_wrap=at == 0)
     for row in table.rows:
         shown.add_row(*(cell.replace("[", "\\[") for cell in row))
     return shown
