@@ -1,5 +1,7 @@
 """`opswright policy diff|check|repair|explain`."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +121,7 @@ def repair(
 
     Strict unless --generalise is given: nothing is allowed beyond the original and what the specification requires.
     Without -o or --in-place the diff is printed and nothing written; `opswright apply RECEIPT` adopts it later.
+    A new file is written at once; replacing one that exists needs approval or --yes.
     """
     if out is not None and in_place:
         raise InputError("give either -o or --in-place", "-o")
@@ -134,7 +137,11 @@ def repair(
     inputs = repair_inputs(texts[0], texts[1], generalise=generalise, out=target)
     task = Task("t1", "policy", goal or f"Repair {file.name} so that it meets {spec.name}", inputs)
     check_consistent(read_work(task).spec, str(spec))
-    found = start(task, options.settings, choices_of(options), doors_of(options))
+    choices = choices_of(options)
+    # Whoever names a file that does not exist has said what to create; only what exists is asked about.
+    if out is not None and not os.path.lexists(out):
+        choices = replace(choices, yes=True)
+    found = start(task, options.settings, choices, doors_of(options))
     adopted, reason = (found.outcomes[0].adopted, found.outcomes[0].reason) if found.outcomes else (False, "")
     return reply_of(found, _repair_text(found.result, adopted, target, reason))
 

@@ -36,10 +36,11 @@ REPAIR = ("policy", "repair", "policy.json", "--spec", "spec.yaml")
 
 
 def test_without_a_terminal_it_stops_with_5_and_goes_on_when_approved(program: Program, work: Path) -> None:
+    (work / "out.json").write_text("an older repair\n")
     waiting = program(*REPAIR, "-o", "out.json", "--json")
     assert waiting.code == 5
     error = waiting.envelope()["error"]
-    assert not (work / "out.json").exists()
+    assert (work / "out.json").read_text() == "an older repair\n"
     run = error["message"].rpartition("--resume ")[2]
     assert program("--resume", run).code == 5  # nobody has approved it yet
     shown = program("approve", error["action_hash"][:12], "--dry-run", "--json").envelope()["result"]
@@ -51,6 +52,15 @@ def test_without_a_terminal_it_stops_with_5_and_goes_on_when_approved(program: P
     assert json.loads(written)["Statement"]
     assert program("--resume", run, "--json").envelope()["status"] == "accepted"
     assert (work / "out.json").read_text() == written
+
+
+def test_a_new_file_that_is_named_is_written_at_once_and_can_be_undone(program: Program, work: Path) -> None:
+    assert program(*REPAIR, "-o", "out.json").code == 0
+    assert json.loads((work / "out.json").read_text())["Statement"]
+    assert (work / "policy.json").read_text() == FAULTY
+    (work / "link.json").symlink_to("policy.json")  # a link that leads somewhere exists
+    assert program(*REPAIR, "-o", "link.json").code == 5
+    assert (work / "policy.json").read_text() == FAULTY
 
 
 def test_what_a_person_refuses_is_not_done(program: Program, work: Path) -> None:
