@@ -247,7 +247,8 @@ def _filled_template(
     common = [common_ends(column) for column in columns]
     for places in ("*", ""):
         far = 0.0 if (places == "*") == style.wild else 0.7
-        for opened, cost in _openings(ours, common, several):
+        typed = bool(ours) and runs[ours[0]][:-1].rstrip(":/").rpartition(":")[2] != ""
+        for opened, cost in _openings(ours, common, several, style.wild and typed):
             filled = []
             for at, name in enumerate(names):
                 if name == "Partition":
@@ -263,11 +264,15 @@ def _filled_template(
                     yield Guess((text[:-2],), cost + far + more, "resource-dropped")
 
 
-def _openings(ours: list[int], common: list[str], several: bool) -> list[tuple[set[int], float]]:
-    """Which of a type's names are written `*`, and the cost of writing them so."""
+def _openings(ours: list[int], common: list[str], several: bool, loose: bool) -> list[tuple[set[int], float]]:
+    """Which of a type's names are written `*`, and the cost of writing them so.
+
+    `loose`: the policy leaves regions and accounts open, and the type is named before the name (`instance/`).
+    """
     last = set(ours[-1:])
     # One name (a bucket, a role) is usually meant; the last of several (a key, an instance) usually is any.
-    found = [(last, 3.3 if len(ours) > 1 else 3.6 if several else 4.0), (set(ours), 3.9 if several else 4.1)]
+    alone = 3.4 if loose else 3.6 if several else 4.0
+    found = [(last, 3.3 if len(ours) > 1 else alone), (set(ours), 3.9 if several else 4.1)]
     if any(common[at] != "*" for at in ours):
         partly = several and any("*" in common[at] and common[at] != "*" for at in ours)
         found.append((set(), 3.2 if partly else 3.5))

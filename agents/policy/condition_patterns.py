@@ -23,6 +23,9 @@ CONFUSED = (
 _QUANTIFIERS: tuple[Quantifier | None, ...] = (None, "ForAnyValue", "ForAllValues")
 
 
+MOST_VALUES = 6
+
+
 @dataclass(frozen=True, slots=True)
 class TestGuess:
     """A test as it may have been meant; `kind` names the slip, `cost` is in bits or so."""
@@ -258,6 +261,7 @@ def learned(evidence: Evidence, keep: int, drop: int, focus: int, setting: Setti
         quantifier: Quantifier | None = "ForAnyValue" if many else None
         kept, out = evidence.values(keep, name), evidence.values(focus, name)
         base, rank = _operator_for(kind), 0.0 if evidence.with_key(drop, name) == drop else 0.3
+        rank -= 0.3 * setting.tested(name) + 0.2 * (not name.startswith("aws:"))
         if kept and not keep & ~evidence.with_key(keep, name):
             for made in expressed(base, kept):
                 if len(made) <= 4:
@@ -265,6 +269,9 @@ def learned(evidence: Evidence, keep: int, drop: int, focus: int, setting: Setti
                     yield TestGuess("condition-dropped", 3.6 + 0.4 * (len(made) - 1) + rank, test)
             if not out:
                 yield TestGuess("condition-dropped", 4.2, ConditionTest("Null", key, (Entry("false"),)))
+        if many and kept and out and not set(out) <= set(kept) and len(kept) <= MOST_VALUES:
+            test = ConditionTest(base, key, tuple(Entry(t) for t in kept), "ForAllValues")
+            yield TestGuess("condition-dropped", 3.5 + 0.3 * (len(kept) - 1) + rank, test)
         negated = opposite(base)
         if out and negated and not set(out) & set(kept):
             dropped = evidence.values(drop, name)

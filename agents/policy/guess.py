@@ -51,13 +51,14 @@ def common_ends(texts: Sequence[str]) -> str:
     return f"{begin}*{end}"
 
 
+BY_CHANCE = 4  # letters that two words may begin alike without meaning it
+
+
 def _shared(texts: Sequence[str]) -> str:
-    """The common beginning; of two texts only up to the end of a word, as two may go on alike by chance."""
+    """The common beginning; of two texts only up to the end of a word, where what goes on alike may be chance."""
     start = common_start(texts)
-    if len(texts) >= 3:
-        return start
-    cut = max((start.rfind(mark) for mark in "-_./:@"), default=-1)
-    return start[: cut + 1]
+    cut = max((start.rfind(mark) for mark in "-_./:@"), default=-1) + 1
+    return start if len(texts) >= 3 or len(start) - cut >= BY_CHANCE else start[:cut]
 
 
 def common_start(texts: Sequence[str]) -> str:

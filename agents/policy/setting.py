@@ -70,6 +70,10 @@ class Setting:
         """Every condition test of the policy, each once."""
         return tuple(dict.fromkeys(test for statement in self.policy.statements for test in statement.conditions))
 
+    def tested(self, name: str) -> bool:
+        """Whether some condition of the policy tests the key."""
+        return any(test.key.lower() == name.lower() for test in self.tests)
+
     def spelled_key(self, name: str, names: Iterable[str]) -> str:
         """A condition key as the policy spells it, else as AWS does for one of the actions, else as given."""
         lower = name.lower()

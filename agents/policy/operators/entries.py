@@ -91,7 +91,8 @@ def _written(wanted: Sequence[str], mask: int, evidence: Evidence, setting: Sett
     found = arn_patterns.written(wanted, setting.style, templates)
     for texts in templated(evidence, mask, lambda request: request.resource, setting):
         with_variable = arn_patterns.written(texts, setting.style, templates)
-        found += [Guess(g.texts, g.cost - 0.4, g.kind) for g in with_variable if all("${" in text for text in g.texts)]
+        more = -0.4 if len(texts) < len(wanted) else 0.8  # several values that all follow the key are no chance
+        found += [Guess(g.texts, g.cost + more, g.kind) for g in with_variable if all("${" in text for text in g.texts)]
     return found
 
 
