@@ -1,4 +1,4 @@
-"""The peer's own reading of action patterns: which names a statement means, and which names no statement tells apart."""
+"""The peer's own reading of action patterns: classes of names that no statement tells apart."""
 
 import re
 from bisect import bisect_left

@@ -23,11 +23,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any, Literal
 
 from opswright.evals.policy.cvc5_actions import action_classes
+from opswright.evals.policy.cvc5_orders import at_position, constant
 from opswright.evals.policy.cvc5_strings import NotCovered, Piece, Strings, Term, pieces
 from opswright.tools.iam.document import ConditionTest, Effect, Policy, PrincipalEntry, Request, Statement
 
@@ -250,10 +250,10 @@ class _Query:
 
     def _ordered(self, test: ConditionTest, text: str, value: _Value) -> Term:
         """A position among the sorted constants: odd ones are the constants, even ones the gaps between them."""
-        constant = _constant(test, text)
-        if constant is None:
+        limit = constant(test, text)
+        if limit is None:
             return self.manager.mkFalse()
-        at = self.s.number(2 * bisect_left(self.constants[test.key.lower()], constant) + 1)
+        at = self.s.number(2 * bisect_left(self.constants[test.key.lower()], limit) + 1)
         name = test.operator.replace("Not", "").removeprefix("Numeric").removeprefix("Date")
         kinds = {"Equals": self.k.EQUAL, "LessThan": self.k.LT, "LessThanEquals": self.k.LEQ}
         kinds |= {"GreaterThan": self.k.GT, "GreaterThanEquals": self.k.GEQ}
@@ -285,7 +285,7 @@ class _Query:
     def _new_values(self, key: str, tests: Sequence[ConditionTest]) -> list[_Value]:
         kind = _kind_of_key(key, tests)
         if kind in ("number", "date"):
-            found = {c for test in tests for entry in test.values if (c := _constant(test, entry.text)) is not None}
+            found = {c for test in tests for entry in test.values if (c := constant(test, entry.text)) is not None}
             self.constants[key] = sorted(found)
         single = not tests or any(test.quantifier is None and test.operator != "Null" for test in tests)
         bound = 1 if single else 1 + sum(test.quantifier is not None for test in tests)
@@ -357,7 +357,7 @@ class _Query:
         if value.four is not None:
             four = get(value.four).getBooleanValue()
             return str(ipaddress.IPv4Address(number) if four else ipaddress.IPv6Address(number))
-        return _at_position(number, self.constants[key], _kind_of_key(key, self.tests[key]) == "date")
+        return at_position(number, self.constants[key], _kind_of_key(key, self.tests[key]) == "date")
 
 
 def _family(test: ConditionTest) -> Kind | None:
@@ -372,34 +372,3 @@ def _kind_of_key(key: str, tests: Iterable[ConditionTest]) -> Kind:
     if len(kinds) > 1:
         raise NotCovered(f"a key read as {' and as '.join(sorted(kinds))}", key)
     return kinds.pop() if kinds else "text"
-
-
-def _constant(test: ConditionTest, text: str) -> Fraction | None:
-    try:
-        if test.operator.startswith("Numeric"):
-            return Fraction(text)
-        if re.fullmatch(r"-?\d+(\.\d+)?", text) and not re.fullmatch(r"\d{4}", text):
-            return Fraction(text)
-        full = f"{text}-01-01" if re.fullmatch(r"\d{4}", text) else f"{text}-01" if len(text) == 7 else text
-        moment = datetime.fromisoformat(full)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return Fraction(str(moment.timestamp()))
-    except (ValueError, ZeroDivisionError):
-        return None
-
-
-def _at_position(position: int, constants: Sequence[Fraction], date: bool) -> str:
-    """A number at a position of the order type: a constant, or one in a gap."""
-    if not constants:
-        value = Fraction(0)
-    elif position % 2:
-        value = constants[position // 2]
-    elif position == 0:
-        value = constants[0] - 86400 * (1 if date else Fraction(1, 86400))
-    elif position == 2 * len(constants):
-        value = constants[-1] + 86400 * (1 if date else Fraction(1, 86400))
-    else:
-        value = (constants[position // 2 - 1] + constants[position // 2]) / 2
-    if date:
-        return datetime.fromtimestamp(float(value), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return format(float(value), "f").rstrip("0").rstrip(".") if value.denominator > 1 else str(value.numerator)
