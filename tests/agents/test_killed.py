@@ -41,7 +41,7 @@ NAMED = (
     "reflect",
 )
 # As many as the run writes; a test below counts them. Fewer of them where time matters more.
-RECORDS, CHECKPOINTS = 37, 25
+RECORDS, CHECKPOINTS = 38, 25
 STEP = 1 if os.environ.get("OPSWRIGHT_REQUIRE_LIVE") == "1" else 6
 
 
