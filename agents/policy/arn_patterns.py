@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
-from opswright.agents.policy.guess import Guess, alike, common_ends
+from opswright.agents.policy.guess import Guess, alike, common_ends, common_start
 from opswright.tools.iam import arns, globs
 
 _TOKENS = re.compile(r"([/:])")
@@ -73,7 +73,7 @@ def _endings(entry: str, wanted: Sequence[str]) -> list[Guess]:
     if not entry.endswith("*"):
         tries += [(f"{bare}/*", 1.6), (f"{entry}*", 2.4), (f"{bare}:*", 2.4)]
     elif entry.endswith("/*"):
-        tries += [(bare, 1.8), (f"{bare}*", 2.6)]
+        tries += [(bare, 1.8), (f"{bare}*", 3.0)]
     else:
         tries += [(f"{entry[:-1]}/*", 2.4), (entry[:-1], 2.4)]
     return [Guess((text,), cost, "resource-slash") for text, cost in tries if text]
@@ -184,7 +184,7 @@ def written(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> li
         found += _fitted(template, wanted, style)
     if len(found) == 2:
         found.append(Guess((least_common(wanted),), 3.6, "resource-dropped"))
-    found += _by_type(wanted, style, templates)
+    found += [*_by_type(wanted, style, templates), *_by_beginning(wanted)]
     return [guess for guess in _distinct(found) if all(any(globs.matches(t, w) for t in guess.texts) for w in wanted)]
 
 
@@ -208,6 +208,17 @@ def _by_type(wanted: Sequence[str], style: Style, templates: Sequence[str]) -> I
         chosen = [way[min(pick, len(way) - 1)] for way in ways]
         cost = max(guess.cost for guess in chosen) + 0.6 * (len(chosen) - 1)
         yield Guess(tuple(guess.texts[0] for guess in chosen), cost, "resource-dropped")
+
+
+def _by_beginning(wanted: Sequence[str]) -> Iterator[Guess]:
+    """One pattern for each of a few beginnings: `foo*` and `bar*`."""
+    shared = common_start(wanted)
+    groups: dict[str, list[str]] = {}
+    for text in wanted:
+        groups.setdefault(text[len(shared) : len(shared) + 3], []).append(text)
+    if 1 < len(groups) <= MOST_TYPES and len(groups) < len(wanted):
+        texts = [group[0] if len(group) == 1 else f"{common_start(group)}*" for group in groups.values()]
+        yield Guess(tuple(texts), 3.4 + 0.6 * (len(texts) - 1), "resource-dropped")
 
 
 @lru_cache(maxsize=8192)

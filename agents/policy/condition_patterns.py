@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from opswright.agents.policy.evidence import Evidence
 from opswright.agents.policy.guess import alike, common_ends
@@ -131,7 +132,8 @@ def revalued(test: ConditionTest, evidence: Evidence, wish: Wish, setting: Setti
     yield from _variable_values(test, evidence, wish.go if negated else wish.come | wish.keep, setting)
     for other in setting.tests:
         if other.key.lower() == key and other.values != test.values:
-            yield TestGuess("condition-value", 2.6, replace(test, values=other.values))
+            cost = 2.6 if set(other.values) > set(test.values) else 3.2
+            yield TestGuess("condition-value", cost, replace(test, values=other.values))
 
 
 def _variable_values(test: ConditionTest, evidence: Evidence, mask: int, setting: Setting) -> Iterator[TestGuess]:
@@ -142,9 +144,9 @@ def _variable_values(test: ConditionTest, evidence: Evidence, mask: int, setting
     texts = [entry.text for entry in test.values]
     unmet = mask & ~evidence.test_mask(replace(test, operator=OPERATORS[test.operator].positive))
     for group in dict.fromkeys((mask, unmet)):
-        for made in templated(evidence, group, lambda request: _single(request, key), setting, key):
+        for made, values_seen in templated(evidence, group, partial(_single, key=key), setting, key):
             if len(made) == 1 and made[0] not in texts:
-                repeated = len(evidence.values(group, key)) > 1
+                repeated = values_seen > 1
                 near = any(alike(text, made[0]) is not None for text in texts)
                 yield TestGuess("condition-value", 1.6 if near else 2.3 if repeated else 3.2, _with(test, made))
                 yield TestGuess("condition-value", 2.5 if repeated else 3.4, _with(test, [*texts, *made]))
@@ -173,13 +175,14 @@ def _with_missing(
         return
     for made in expressed(OPERATORS[test.operator].positive, missing):
         cost = 2.8 + 0.6 * (len(made) - 1)
-        yield TestGuess("condition-value", cost + 0.2 * (len(texts) == 1), _with(test, [*texts, *made]))
+        yield TestGuess("condition-value", cost, _with(test, [*texts, *made]))
         if len(made) == 1:
             for at, text in enumerate(texts[:8]):
                 changed = _with(test, [*texts[:at], *made, *texts[at + 1 :]])
                 if evidence.readable(changed) and not keep & evidence.test_mask(test) & ~evidence.test_mask(changed):
                     near = alike(text, made[0]) is not None
-                    cost = 1.7 if near else 2.7 if len(texts) == 1 else 3.3
+                    # Nothing speaks against the value that would go, or it would show as a wrongly allowed request.
+                    cost = 1.7 if near else 3.1 if len(texts) == 1 else 3.4
                     yield TestGuess("condition-value", cost + 1.2 * has_variables(text), changed)
 
 
@@ -260,6 +263,9 @@ def learned(evidence: Evidence, keep: int, drop: int, focus: int, setting: Setti
         many = many or any(len(request.context.get(name, ())) > 1 for request in evidence.requests)
         quantifier: Quantifier | None = "ForAnyValue" if many else None
         kept, out = evidence.values(keep, name), evidence.values(focus, name)
+        for texts, values_seen in templated(evidence, keep, partial(_single, key=name), setting, name):
+            if len(texts) == 1 and values_seen > 1:
+                yield TestGuess("condition-dropped", 3.1, ConditionTest("StringEquals", key, (Entry(texts[0]),)))
         base, rank = _operator_for(kind), 0.0 if evidence.with_key(drop, name) == drop else 0.3
         rank -= 0.3 * setting.tested(name) + 0.2 * (not name.startswith("aws:"))
         if kept and not keep & ~evidence.with_key(keep, name):

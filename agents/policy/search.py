@@ -21,7 +21,8 @@ from opswright.tools.iam import globs
 
 PER_WRONG = 1.5  # cost that one doubling of the wrong requests stands for
 FAVOUR = 0.2  # what an organisation's established name is worth against an otherwise equal edit
-ONCE = frozenset({"element-inverted", "effect-flipped", "condition-negated"})  # done twice they lead back
+# Done twice in a statement they lead back.
+ONCE = frozenset({"element-inverted", "effect-flipped", "condition-negated", "condition-ifexists"})
 NAMED = 0.3
 UNFINISHED = 0.7  # an edit that only brings the focus nearer
 

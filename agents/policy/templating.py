@@ -11,8 +11,9 @@ SHORTEST = 2  # a value of one character is in any text
 
 def templated(
     evidence: Evidence, mask: int, text_of: Callable[[Request], str | None], setting: Setting, but: str = ""
-) -> Iterator[list[str]]:
-    """The requests' texts with one context key's value replaced by its variable, for each key that is in all of them.
+) -> Iterator[tuple[list[str], int]]:
+    """The requests' texts with one context key's value replaced by its variable, for each key that is in all of them;
+    and how many different values the key had.
 
     `but`: a key that is not to be used. Nothing in a policy whose Version has no variables.
     """
@@ -31,4 +32,4 @@ def templated(
                 variable = f"${{{setting.spelled_key(key, (request.action,))}}}"
                 made.append(text.replace(values[0], variable))
         if len(made) == len(requests):
-            yield list(dict.fromkeys(made))
+            yield list(dict.fromkeys(made)), len({request.context[key] for request in requests})

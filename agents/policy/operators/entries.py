@@ -14,6 +14,7 @@ from opswright.tools.iam import arns, globs
 from opswright.tools.iam.document import Entry, Statement
 
 MOST_MENDED = 6
+IMPLIED = 0.6  # what it costs to narrow resources where the actions tell the requests apart
 # An entry may be missing beside the one it resembles, or be that one, mended. In a list the former is the likelier,
 # unless the entry looks misspelled.
 BESIDE, BESIDE_IN_LIST = 1.0, 2.6
@@ -89,9 +90,9 @@ def _written(wanted: Sequence[str], mask: int, evidence: Evidence, setting: Sett
     """New resource entries, also with a policy variable where every resource repeats a context key's value."""
     templates = setting.templates(evidence.actions(mask))
     found = arn_patterns.written(wanted, setting.style, templates)
-    for texts in templated(evidence, mask, lambda request: request.resource, setting):
+    for texts, values_seen in templated(evidence, mask, lambda request: request.resource, setting):
         with_variable = arn_patterns.written(texts, setting.style, templates)
-        more = -0.4 if len(texts) < len(wanted) else 0.8  # several values that all follow the key are no chance
+        more = -0.4 if values_seen > 1 else 0.8  # several values that all follow the key are no chance
         found += [Guess(g.texts, g.cost + more, g.kind) for g in with_variable if all("${" in text for text in g.texts)]
     return found
 
@@ -204,8 +205,9 @@ def _uncover(dimension: Dimension, view: View, focus: int, drop: int, keep: int,
         needed = dimension.texts(needed_mask)
         if before or after:
             yield _made(dimension, view, f"{kind}-added", 2.9 if not needed else 4.4, before + after)
+        implied = IMPLIED if dimension.name == "resources" and _told_by_action(view, drop, keep) else 0.0
         for guess in dimension.narrower(texts[at], needed, needed_mask):
-            yield _made(dimension, view, guess.kind, guess.cost, [*before, *guess.texts, *after])
+            yield _made(dimension, view, guess.kind, guess.cost + implied, [*before, *guess.texts, *after])
         for hint in dimension.hints:
             if hint not in texts and not dimension.mask(hint) & focus and globs.matches(texts[at], hint):
                 covers = not needed_mask & ~dimension.mask(hint)
@@ -216,6 +218,12 @@ def _uncover(dimension: Dimension, view: View, focus: int, drop: int, keep: int,
             wanted = dimension.texts(group)
             for guess in dimension.mended(texts[at], wanted):
                 yield _made(dimension, view, guess.kind, guess.cost, [*before, *guess.texts, *after])
+
+
+def _told_by_action(view: View, drop: int, keep: int) -> bool:
+    """Whether a wildcard action lets in other actions than are needed: then their resources differ for that reason."""
+    wild = any(globs.is_glob(entry.text) for entry in view.statement.actions)
+    return wild and not set(view.evidence.actions(drop)) & set(view.evidence.actions(keep))
 
 
 def _union(masks: Sequence[int], but: int) -> int:
