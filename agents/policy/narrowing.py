@@ -18,11 +18,11 @@ def narrows(old: Statement | None, new: Statement) -> bool:
         return True
     if old.effect is not new.effect:
         return False
-    return _within(new, old) if new.effect is Effect.ALLOW else _within(old, new)
+    return within(new, old) if new.effect is Effect.ALLOW else within(old, new)
 
 
-def _within(small: Statement, large: Statement) -> bool:
-    """Whether every request that matches the small statement matches the large one."""
+def within(small: Statement, large: Statement) -> bool:
+    """Whether every request that matches the small statement matches the large one. Sound, not complete."""
     if (small.not_action, small.not_resource, small.not_principal) != (
         large.not_action,
         large.not_resource,

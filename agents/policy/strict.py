@@ -14,6 +14,7 @@ from opswright.agents.policy.draft import Draft, Edit
 from opswright.agents.policy.evidence import Evidence, bits
 from opswright.agents.policy.exclusion import excluded
 from opswright.agents.policy.narrowing import narrows, openness
+from opswright.agents.policy.opening import opened_by_slips
 from opswright.agents.policy.points import exact_statement, merged
 from opswright.agents.policy.search import Limits, search
 from opswright.agents.policy.setting import Setting
@@ -69,6 +70,9 @@ def strict_candidates(
     narrowed = search(start, setting, limits, partial(price, setting=setting))[:4] if start.wrong else [start]
     spared = [request for request, allowed in wanted if allowed]
     for draft in narrowed:
+        refused = [request for request, allowed in wanted if not allowed]
+        for opened in opened_by_slips(draft.statements(), asked, refused, setting, limits):
+            yield from _completed(opened, wanted, setting)
         for opened in _opened(draft.statements(), asked, spared, setting):
             yield from _completed(opened, wanted, setting)
     yield from _completed(list(base), wanted, setting)
