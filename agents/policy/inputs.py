@@ -91,12 +91,13 @@ def repair_inputs(policy: File, spec: File, *, generalise: bool = False, out: Pa
 
 @dataclass(frozen=True)
 class Work:
-    """A repair task, read."""
+    """A repair task, read. `mended`: what had to be put right before the policy could be read at all, a line each."""
 
     policy: Policy
     spec: Spec
     generalise: bool
     name: str
+    mended: tuple[str, ...] = ()
 
 
 def read_work(task: Task) -> Work:
@@ -115,4 +116,26 @@ def _text(found: Mapping[str, Json], key: str) -> str:
 
 @lru_cache(maxsize=8)
 def _read(policy: str, policy_name: str, spec: str, spec_name: str, *, generalise: bool) -> Work:
-    return Work(parse_policy(policy, policy_name), parse_spec(spec, spec_name), generalise, policy_name)
+    document, mended = _document(policy, policy_name)
+    return Work(document, parse_spec(spec, spec_name), generalise, policy_name, mended)
+
+
+def _document(text: str, name: str) -> tuple[Policy, tuple[str, ...]]:
+    """The policy; one that AWS would refuse for a stray element is mended first, which is part of its repair."""
+    try:
+        return parse_policy(text, name), ()
+    except InputError as error:
+        from opswright.tools.iam.json_text import read_json
+        from opswright.tools.iam.mend import mend
+        from opswright.tools.iam.rewrite import rewrite
+
+        value = read_json(text, name).root.value
+        mended, notes = mend(value)
+        if not notes:
+            raise
+        try:
+            return parse_policy(rewrite(text, mended), name), tuple(f"{note} ({error})" for note in notes[:1]) + notes[
+                1:
+            ]
+        except InputError:
+            raise error from None

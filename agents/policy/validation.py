@@ -19,6 +19,7 @@ def proof(work: Work, candidate: Policy) -> dict[str, Json]:
     setting = Setting.of(work.policy, work.spec)
     found = judge(setting, work.spec, candidate, work.generalise)
     changed = changes(work.policy, candidate)
+    mends = len(work.mended)
     grows = work.generalise and found.widened and found.outcome is Outcome.ACCEPTED
     return {
         "outcome": found.outcome.value,
@@ -27,9 +28,9 @@ def proof(work: Work, candidate: Policy) -> dict[str, Json]:
         "claims": [claim.to_json() for claim in found.claims],
         "widened": found.widened,
         "witness": request_json(found.witness) if found.witness else None,
-        "edits": {"statements": changed.statements, "elements": changed.elements},
+        "edits": {"statements": max(changed.statements, min(mends, 1)), "elements": changed.elements + mends},
         "new_access": list(new_grants(work.policy, candidate)) if grows else [],
-        "warnings": list(size_warnings(candidate.value, setting.resource_based)),
+        "warnings": [*work.mended, *size_warnings(candidate.value, setting.resource_based)],
         "counterexamples": _counterexamples(found, candidate),
     }
 

@@ -4,6 +4,8 @@ For repair: a document with a stray or mis-spelled element can be mended before 
 moved is told; where two readings are possible the narrower one is taken. What stays wrong the parser still refuses.
 """
 
+import difflib
+
 from opswright.nouns import Json
 from opswright.tools.iam.operators import UnknownOperator, read_operator
 from opswright.tools.iam.parser import STATEMENT_ELEMENTS, TOP_ELEMENTS
@@ -18,10 +20,10 @@ def mend(value: Json) -> tuple[Json, tuple[str, ...]]:
         return value, ()
     policy = _respelled(value, TOP_ELEMENTS, "the policy", notes)
     if isinstance(policy.get("Statement"), dict):
-        policy["Statement"] = _statement(policy["Statement"], "statement 0", notes)
+        policy["Statement"] = _statement(policy["Statement"], "statement 1", notes)
     elif isinstance(policy.get("Statement"), list):
         policy["Statement"] = [
-            _statement(item, f"statement {index}", notes) for index, item in enumerate(policy["Statement"])
+            _statement(item, f"statement {index + 1}", notes) for index, item in enumerate(policy["Statement"])
         ]
     return policy, tuple(notes)
 
@@ -60,13 +62,21 @@ def _is_operator(name: str) -> bool:
     return True
 
 
+def _meant(name: str, names: tuple[str, ...]) -> str | None:
+    """The element a name is a slip of."""
+    near = difflib.get_close_matches(name.lower(), [known.lower() for known in names], 1, 0.8)
+    return next((known for known in names if near and known.lower() == near[0]), None)
+
+
 def _respelled(value: dict[str, Json], names: tuple[str, ...], where: str, notes: list[str]) -> dict[str, Json]:
     """The object with its names in AWS's case, without those that AWS does not have."""
     known = {name.lower(): name for name in names}
     done: dict[str, Json] = {}
     for name, item in value.items():
-        proper = known.get(name.lower())
-        if proper is None:
+        proper = known.get(name.lower()) or _meant(name, names)
+        if proper is None and isinstance(item, dict):
+            done[name] = item  # it may have been a restriction: whoever wrote it has to say
+        elif proper is None:
             notes.append(f"{where}: unknown element {quoted(name)} left out")
         elif proper in done or (proper != name and proper in value):
             notes.append(f"{where}: {quoted(name)} left out, {proper} is there already")
