@@ -31,8 +31,9 @@ def excluded(statement: Statement, request: Request, setting: Setting, depth: in
         found += _without_resource(alone, request, setting)
     if depth > 1:
         here = replace(alone, resources=(Entry(request.resource),), not_resource=False)
-        if request.principal is not None and statement.principals is not None and not statement.not_principal:
-            found.append(replace(here, principals=(entry_for(request.principal),), not_principal=True))
+        if request.principal is not None and statement.principals is not None:
+            spared = statement.principals if statement.not_principal else ()
+            found.append(replace(here, principals=(*spared, entry_for(request.principal)), not_principal=True))
         for key in sorted(request.context):
             name = setting.spelled_key(key, (request.action,))
             for test in _other_values(name, request.context[key], key in setting.several):
@@ -80,8 +81,13 @@ def _without_action(statement: Statement, request: Request, setting: Setting) ->
 
 
 def others(pattern: str, action: str, setting: Setting) -> list[str]:
-    """Entries that match all actions of the pattern but one, few and at word ends."""
-    names = [setting.known.spelled(name) for name in setting.known.matching(pattern) if name != action]
+    """Entries that match all actions of the pattern but one, few and at word ends.
+
+    Actions are those AWS has and those that only the policy names: what it allows of these stays denied as well.
+    """
+    unlisted = [name for name in setting.unlisted if globs.matches(pattern.lower(), name.lower())]
+    listed = [setting.known.spelled(name) for name in setting.known.matching(pattern)]
+    names = [name for name in (*listed, *unlisted) if name.lower() != action]
     found: list[str] = []
     for name in names:
         if any(globs.matches(text.lower(), name.lower()) for text in found):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from opswright.agents.policy.arn_patterns import Style
-from opswright.tools.iam import actions
+from opswright.tools.iam import actions, globs
 from opswright.tools.iam.actions import ActionDatabase
 from opswright.tools.iam.condition_keys import global_key
 from opswright.tools.iam.document import ConditionTest, Effect, Policy, PrincipalEntry
@@ -45,6 +45,12 @@ class Setting:
         """Whether the policy mostly writes actions with wildcards."""
         texts = [entry.text for statement in self.policy.statements for entry in statement.actions]
         return 2 * sum(text.endswith("*") for text in texts) > len(texts)
+
+    @cached_property
+    def unlisted(self) -> tuple[str, ...]:
+        """Actions that the policy names and AWS does not list."""
+        texts = (entry.text for statement in self.policy.statements for entry in statement.actions)
+        return _once(text for text in texts if not globs.is_glob(text) and not self.known.knows(text))
 
     @cached_property
     def principals(self) -> tuple[PrincipalEntry, ...]:

@@ -134,6 +134,22 @@ def test_a_deny_spares_one_request_and_nobody_else_gains() -> None:
     assert len(denied) == 2
 
 
+def test_a_split_deny_keeps_denying_an_action_that_only_the_policy_names() -> None:
+    faulty = policy(allow(["s3:HeadBucket", "s3:CreateJob"], "*"), deny("s3:*", "arn:aws:s3:::b"))
+    found = repair(faulty, spec([["s3:GetBucketAcl", "arn:aws:s3:::b"]]))
+    assert found.outcome is Outcome.ACCEPTED, found.reason
+
+
+def test_a_deny_spares_several_principals_on_one_resource() -> None:
+    everybody = {"Principal": "*"}
+    faulty = policy(
+        {**allow("s3:GetObject", "*"), **everybody}, {**deny("s3:GetObject", "arn:aws:s3:::b/*"), **everybody}
+    )
+    where = {"aws:SourceVpc": "vpc-1"}
+    found = repair(faulty, spec([["s3:GetObject", "arn:aws:s3:::b/x", where, one] for one in PRINCIPALS]))
+    assert found.outcome is Outcome.ACCEPTED, found.reason
+
+
 def test_a_request_without_a_principal_is_granted_to_whom_the_policy_names() -> None:
     named = {"AWS": "arn:aws:iam::111122223333:role/r"}
     found = repair(
