@@ -292,8 +292,9 @@ def _locked(folder: Path) -> Iterator[int]:
     try:
         descriptor = _open_folder(folder)
     except OSError as error:
-        if os.path.realpath(folder) != str(folder):
-            raise ToolFailed(f"{folder} {_LINKED}") from error
+        with contextlib.suppress(OSError):  # it may change once more while it is looked at
+            if os.path.realpath(folder) != str(folder):
+                raise ToolFailed(f"{folder} {_LINKED}") from error
         raise ToolFailed(f"{folder}: {error.strerror}") from error
     try:
         while not _try_lock(descriptor):
