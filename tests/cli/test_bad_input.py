@@ -54,7 +54,7 @@ CASES = {
     "not UTF-8": Case(b'{"Version": "\xff\xfe"}', SPEC, ("policy.json", "UTF-8")),
     "50 MB": Case("sparse", SPEC, ("policy.json", "1 MiB")),
     "unknown operator": Case(POLICY.replace("StringLike", "StringLikeIt"), SPEC, ("policy.json:10:9", "StringLikeIt")),
-    "unknown element": Case(POLICY.replace('"Sid": "FindReports"', '"Limits": {}', 1), SPEC, ("policy.json:5:7", "Limits")),
+    "unknown element": Case(POLICY.replace('"Sid": "FindReports"', '"Max": {}', 1), SPEC, ("policy.json:5:7", "Max")),
     "no policy at all": Case("[1, 2]", SPEC, ("policy.json:1:1",)),
     "contradictory spec": Case(POLICY, CONTRADICTION, ("yes please", "no thanks")),
     "unknown part of a spec": Case(POLICY, "request: []\n", ("requests.yaml:1:1", "request")),
