@@ -13,8 +13,10 @@ from opswright.evals.policy.corpus import CLOUDFIX, MANAGED, QUACKY, documents, 
 from opswright.evals.policy.faults import KINDS, inject
 from opswright.evals.policy.headline import Headline
 from opswright.evals.policy.methods import GENERALISE, NOTHING, PATCH, STRICT
+from opswright.evals.policy.models import Models, recordings_folder
 from opswright.evals.policy.smoke import Smoke
 from opswright.evals.suites import Case
+from opswright.settings import Settings
 from opswright.tools.iam.actions import load
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -64,3 +66,14 @@ def test_comparison_cases(folder: Path, group: str) -> None:
 def test_what_the_parser_refuses_is_told(folder: Path) -> None:
     assert len(documents(folder, CLOUDFIX)) + len(refused(folder, CLOUDFIX)) <= 188
     assert not refused(folder, MANAGED)
+
+
+def test_recorded_answers_still_replay(folder: Path, tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "state", cache_dir=tmp_path / "cache", config_dir=tmp_path / "config")
+    part = Models(folder, 1, settings, recordings_folder(), tiers=("mid", "high"))
+    cases = part.cases()
+    assert len(cases) >= 40
+    for case in cases[::6]:
+        row = part.run(case)  # a question that was never recorded raises RecordingMissing
+        assert all(row["rows"][tier]["calls"] for tier in ("mid", "high"))
+        assert all(row["rows"][tier]["estimated"] for tier in ("mid", "high"))
