@@ -31,6 +31,7 @@ from opswright.tools.iam.rewrite import rewrite
 from opswright.tools.iam.spec import Spec, contradictions
 
 TIED = 0.6  # repairs this close in cost are equally likely
+FLOOR_TRIES = 60  # the floor stands behind every nicer way, so it is not given up after a few
 LAST = 100.0  # the cost of the exact patch: anything that explains the requests goes before it
 
 
@@ -159,7 +160,7 @@ def _solve(setting: Setting, spec: Spec, options: Options) -> tuple[list[Candida
     if not found:
         floor = partial(strict_candidates, setting, wanted, options.limits)
         makers = (_maker(setting, spec, options, one) for extra in _floors(setting, spec) for one in floor(extra))
-        found, against = _accepted(makers, options)
+        found, against = _accepted(makers, replace(options, tries=FLOOR_TRIES))
         refused = refused or next(iter(against), None)
     return found, refused
 

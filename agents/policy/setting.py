@@ -16,19 +16,22 @@ from opswright.tools.iam.spec import Spec
 class Setting:
     """`favoured`: texts that earlier repairs of the organisation established; they break ties and permit nothing.
     `several`: context keys (lower case) that some request of the specification gives several values.
+    `asked`: the actions of its requests.
     """
 
     policy: Policy
     known: ActionDatabase
     favoured: frozenset[str] = field(default_factory=frozenset)
     several: frozenset[str] = field(default_factory=frozenset)
+    asked: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, policy: Policy, spec: Spec, favoured: frozenset[str] = frozenset()) -> "Setting":
         """The setting of a policy and its specification. Reads the action database."""
         contexts = (item.request.context for item in spec.requests)
         several = frozenset(key for context in contexts for key, values in context.items() if len(values) > 1)
-        return cls(policy, actions.load(), favoured, several)
+        asked = _once(item.request.action for item in spec.requests)
+        return cls(policy, actions.load(), favoured, several, asked)
 
     @cached_property
     def resources(self) -> tuple[str, ...]:
@@ -48,9 +51,10 @@ class Setting:
 
     @cached_property
     def unlisted(self) -> tuple[str, ...]:
-        """Actions that the policy names and AWS does not list."""
-        texts = (entry.text for statement in self.policy.statements for entry in statement.actions)
-        return _once(text for text in texts if not globs.is_glob(text) and not self.known.knows(text))
+        """Actions that the policy or the specification names and AWS does not list."""
+        texts = [entry.text for statement in self.policy.statements for entry in statement.actions]
+        named = (text for text in (*texts, *self.asked) if not globs.is_glob(text))
+        return _once(text for text in named if not self.known.knows(text))
 
     @cached_property
     def principals(self) -> tuple[PrincipalEntry, ...]:

@@ -18,7 +18,7 @@ from opswright.tools.iam.parser import policy_from_value
 from opswright.tools.iam.spec import contradictions, spec_from_value
 from tests.agents.policy.samples import allow, deny, document, policy, spec
 
-ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"]
+ACTIONS = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage", "s3:NotListed"]
 PATTERNS = [*ACTIONS, "s3:*", "s3:Get*", "*", "sqs:*"]
 RESOURCES = ["arn:aws:s3:::a", "arn:aws:s3:::a/x", "arn:aws:s3:::b/y", "arn:aws:sqs:us-east-1:111122223333:q"]
 PLACES = [*RESOURCES, "arn:aws:s3:::a/*", "arn:aws:s3:::*", "*"]
@@ -75,7 +75,7 @@ def problems(draw: Any) -> tuple[Json, Json]:
     return document(*found), {"requests": asked}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(problems())
 def test_every_consistent_specification_is_met_and_nothing_else_is_allowed(problem: tuple[Json, Json]) -> None:
     faulty, asked = policy_from_value(problem[0]), spec_from_value(problem[1])
