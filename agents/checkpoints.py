@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from opswright.errors import ConfigError, StoreFailed
+from opswright.knowledge.sqlite_errors import advice
 from opswright.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,19 +86,7 @@ def _plain_sqlite_errors(path: Path, lock_timeout_s: float) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise StoreFailed(f"{path}: {_advice(str(error), lock_timeout_s)}") from error
-
-
-def _advice(message: str, lock_timeout_s: float) -> str:
-    if "locked" in message:
-        return f"the checkpoints are locked by another process for more than {lock_timeout_s:g} s; try again later"
-    if "full" in message or "disk I/O" in message:
-        return f"no room for the checkpoints ({message}); free some disk space and resume"
-    if "readonly" in message or "unable to open" in message:
-        return f"the checkpoints cannot be written ({message}); make the file and its folder writable"
-    if "not a database" in message or "malformed" in message:
-        return f"the checkpoints are damaged ({message}); move the file away and try again"
-    return f"the checkpoints failed ({message})"
+        raise StoreFailed(f"{path}: {advice(str(error), 'checkpoint', lock_timeout_s)}") from error
 
 
 @contextlib.contextmanager

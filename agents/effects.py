@@ -5,15 +5,14 @@ gives), made of lower-case words. A name comes from a journal, a receipt or a pr
 """
 
 import importlib
-import importlib.util
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import cast
 
 from opswright import tools
+from opswright.agents.plugins import module_at
 from opswright.agents.ports import Effect
 from opswright.errors import ApprovalRefused, InputError
 from opswright.nouns import Action, Risk, digest
@@ -51,17 +50,4 @@ class Effects:
 
 
 def _load_file(path: Path) -> ModuleType:
-    name = f"opswright_effect_{digest(str(path.resolve()))[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"{path}: cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return module_at(f"opswright_effect_{digest(str(path.resolve()))[:16]}", path)

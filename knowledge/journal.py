@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from opswright.errors import StoreFailed
+from opswright.knowledge.sqlite_errors import advice
 from opswright.nouns import Json
 
 APPLICATION_ID = 0x6F70776A  # "opwj", so that another program's database is never taken for a journal
@@ -217,7 +218,7 @@ class Journal:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreFailed(f"{self.path}: {_advice(str(error), self._timeout_s)}") from error
+            raise StoreFailed(f"{self.path}: {advice(str(error), 'journal', self._timeout_s)}") from error
         except OSError as error:
             raise StoreFailed(f"{self.path}: {error.strerror or error}; the journal cannot be written there") from error
 
@@ -243,15 +244,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(pending):
             yield pending
             pending = ""
-
-
-def _advice(message: str, timeout_s: float) -> str:
-    if "locked" in message:
-        return f"the journal is locked by another process for more than {timeout_s:g} s; try again when it has finished"
-    if "full" in message or "disk I/O" in message:
-        return f"no room for the journal ({message}); free some disk space and try again"
-    if "readonly" in message or "unable to open" in message:
-        return f"the journal cannot be written ({message}); make it and its folder writable"
-    if "not a database" in message or "malformed" in message:
-        return f"the journal is damaged or not a journal ({message}); move it away and try again"
-    return f"the journal failed ({message})"

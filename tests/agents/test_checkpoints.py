@@ -83,7 +83,7 @@ def test_a_locked_database_is_one_line(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    with pytest.raises(StoreFailed, match="no room for the checkpoints"), open_checkpoints(settings) as saver:
+    with pytest.raises(StoreFailed, match="no room for the checkpoint file"), open_checkpoints(settings) as saver:
         # SQLite's own limit on pages answers exactly as a full disk does.
         pages = saver.conn.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]
         saver.conn.execute(f"PRAGMA max_page_count = {pages}")  # type: ignore[attr-defined]
