@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opswright.agents.policy.contents import notes_of, read_proposal
-from opswright.agents.policy.inputs import read_work
-from opswright.agents.policy.localise import localisation
+from opswright.agents.policy.inputs import Work, read_work
+from opswright.agents.policy.localise import localisation, why
 from opswright.agents.policy.repair import written
 from opswright.agents.ports import accepted, rejected
 from opswright.console.text import inline
@@ -51,7 +51,7 @@ class PolicyAdopter:
             **{name: shown.get(name) for name in ("requests", "widened", "witness", "edits", "new_access", "warnings")},
             "changes": notes_of(last.proposal),
             "proof": shown.get("claims", []),
-            "summary": summary(diff, shown, verdict),
+            "summary": "\n".join([*_causes(read_work(task)), summary(diff, shown)]),
         }
 
     def verify(self, task: Task, proposal: Proposal) -> Verdict:
@@ -107,7 +107,7 @@ def _without_repair(task: Task, history: History, verdict: Verdict) -> Json:
         "wrong": wrong,
         "reason": last.reason if last else verdict.reason,
         "counterexamples": list(last.evidence.get("counterexamples", [])) if last else [],
-        "summary": f"No repair was accepted: {last.reason if last else verdict.reason}",
+        "summary": "\n".join([*_causes(work), f"No repair was accepted: {last.reason if last else verdict.reason}"]),
     }
 
 
@@ -118,7 +118,13 @@ def _diff(before: str, after: str, name: str) -> str:
     return "\n".join(lines)
 
 
-def summary(diff: str, shown: object, verdict: Verdict) -> str:
+def _causes(work: Work) -> list[str]:
+    """Why the original does not do what it should, a line for each request."""
+    found = localisation(work.policy, work.spec)
+    return [inline(f"wrong today: {entry['id']}: wanted {entry['wanted']}, {why(entry)}") for entry in found]
+
+
+def summary(diff: str, shown: object) -> str:
     """The diff and what was proved, for whoever reads the answer to a request."""
     values = shown if isinstance(shown, dict) else {}
     lines = [diff or "the policy meets the specification as it is; nothing to change"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opswright.agents.policy.localise import localisation
+from opswright.agents.policy.localise import localisation, why
 from opswright.agents.policy.proofs import Claim, bound_claims
 from opswright.nouns import Json
 from opswright.tools.iam.document import Policy
@@ -35,18 +35,5 @@ class Check:
 
 def check(policy: Policy, spec: Spec) -> Check:
     """Decides every request, proves every never and always of a specification that does not contradict itself."""
-    failing = tuple({**entry, "why": _why(entry)} for entry in localisation(policy, spec))
+    failing = tuple({**entry, "why": why(entry)} for entry in localisation(policy, spec))
     return Check(len(spec.requests), failing, tuple(bound_claims(policy, spec)))
-
-
-def _why(entry: dict[str, Json]) -> str:
-    if entry.get("because"):
-        return str(entry["because"])
-    if entry.get("decided_by"):
-        verb = "allowed" if entry["got"] == "allow" else "denied"
-        return f"{verb} by statement {', '.join(map(str, entry['decided_by']))}"
-    nearest = entry.get("nearest") or []
-    if not nearest:
-        return "no statement allows anything"
-    first = nearest[0]
-    return f"no statement allows it (nearest: statement {first['statement']}, but for {', '.join(first['mismatch'])})"

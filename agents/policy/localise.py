@@ -41,3 +41,17 @@ def nearest(policy: Policy, request: Request) -> list[dict[str, Json]]:
             ranked.append((len(names), statement.index, names))
     ranked.sort()
     return [{"statement": index + 1, "mismatch": list(names)} for _, index, names in ranked[:NEAREST]]
+
+
+def why(entry: dict[str, Json]) -> str:
+    """Why the policy decides that request as it does, in words."""
+    if entry.get("because"):
+        return str(entry["because"])
+    if entry.get("decided_by"):
+        verb = "allowed" if entry["got"] == "allow" else "denied"
+        return f"{verb} by statement {', '.join(map(str, entry['decided_by']))}"
+    nearest = entry.get("nearest") or []
+    if not nearest:
+        return "no statement allows anything"
+    first = nearest[0]
+    return f"no statement allows it (nearest: statement {first['statement']}, but for {', '.join(first['mismatch'])})"
