@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from opswright.evals.policy.faults.statement import Actions, Kind, entries, misspelled, put, renamed
+from opswright.evals.policy.faults.statement import Actions, Kind, entries, misspelled, put, renamed, without_one
 from opswright.nouns import Json
 
 _ELEMENTS = ("Action", "NotAction")
@@ -32,12 +32,7 @@ def typo(statement: dict[str, Json], rng: Random, actions: Actions) -> dict[str,
 
 def dropped(statement: dict[str, Json], rng: Random, actions: Actions) -> dict[str, Json] | None:
     """One action forgotten from a list."""
-    element = _element(statement)
-    if element is None or len(entries(statement[element])) < 2:
-        return None
-    found = entries(statement[element])
-    at = rng.randrange(len(found))
-    return put(statement, element, found[:at] + found[at + 1 :])
+    return without_one(statement, _element(statement), rng)
 
 
 def narrowed(statement: dict[str, Json], rng: Random, actions: Actions) -> dict[str, Json] | None:

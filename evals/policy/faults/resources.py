@@ -13,6 +13,7 @@ from opswright.evals.policy.faults.statement import (
     other_region,
     put,
     renamed,
+    without_one,
     wrong_digit,
 )
 from opswright.nouns import Json
@@ -84,12 +85,7 @@ def broadened(statement: dict[str, Json], rng: Random, actions: Actions) -> dict
 
 def dropped(statement: dict[str, Json], rng: Random, actions: Actions) -> dict[str, Json] | None:
     """One resource forgotten from a list."""
-    element = _element(statement)
-    if element is None or len(entries(statement[element])) < 2:
-        return None
-    found = entries(statement[element])
-    at = rng.randrange(len(found))
-    return put(statement, element, found[:at] + found[at + 1 :])
+    return without_one(statement, _element(statement), rng)
 
 
 def inverted(statement: dict[str, Json], rng: Random, actions: Actions) -> dict[str, Json] | None:

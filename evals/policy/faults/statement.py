@@ -88,3 +88,12 @@ def is_region(text: str) -> bool:
 def other_region(text: str, rng: Random) -> str:
     """Another region than this one."""
     return rng.choice([region for region in REGIONS if region != text])
+
+
+def without_one(statement: dict[str, Json], element: str | None, rng: Random) -> dict[str, Json] | None:
+    """The statement with one of the element's several entries forgotten; None where there are not several."""
+    if element is None or len(entries(statement[element])) < 2:
+        return None
+    found = entries(statement[element])
+    at = rng.randrange(len(found))
+    return put(statement, element, found[:at] + found[at + 1 :])
