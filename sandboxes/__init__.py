@@ -1,1 +1,1 @@
-"""Where does it run: containers, processes, recorded environments."""
+"""Where it runs: sandboxes with limits for each call, and the environments that tools act on, live or recorded."""

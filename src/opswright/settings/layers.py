@@ -39,11 +39,17 @@ VARIABLES = {
     "OPSWRIGHT_CHECKPOINTS": "checkpoints.backend",
     "OPSWRIGHT_ENVIRONMENT": "approvals.environment",
     "OPSWRIGHT_SIGNING_KEY_FILE": "signing.key_file",
+    "OPSWRIGHT_SANDBOX": "sandbox.backing",
+    "OPSWRIGHT_SANDBOX_IMAGE": "sandbox.image",
+    "OPSWRIGHT_INDEX": "memory.index",
+    "OPSWRIGHT_EMBEDDER": "memory.embedder",
+    "OPSWRIGHT_EMBEDDING_MODEL": "memory.embedding_model",
 }
 
 # Variables of ours that are no settings: secrets, places of data, and what only the tests read.
 OTHER_VARIABLES = frozenset(
     {
+        "OPSWRIGHT_CHROMA_TOKEN",
         "OPSWRIGHT_DATA",
         "OPSWRIGHT_FORBID_MODEL_CALLS",
         "OPSWRIGHT_KEY_PASSPHRASE",

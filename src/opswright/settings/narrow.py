@@ -44,6 +44,8 @@ def _widens(name: str, value: Json, allowed: Settings) -> str:
         return _wider_budget(rest, value, allowed)
     if section == "approvals":
         return _wider_rule(rest, value, allowed)
+    if section == "sandbox":
+        return _wider_sandbox(rest, value, allowed)
     if (name, value) in (("models.calls", "forbid"), ("models.cache", False)):
         return ""
     return "is not for a project to set"
@@ -71,3 +73,14 @@ def _wider_rule(rest: str, value: Json, allowed: Settings) -> str:
     now = getattr(allowed.approvals.rules(parts[1]), parts[2])
     wider = _RULE_RANK.get(str(value), 9) > _RULE_RANK[now]
     return f"= {value!r} is wider than {now!r}" if wider else ""
+
+
+def _wider_sandbox(rest: str, value: Json, allowed: Settings) -> str:
+    if (rest, value) == ("network", False):
+        return ""
+    now = getattr(allowed.sandbox, rest, None)
+    if rest in ("network", "backing", "image") or now is None:
+        return "is not for a project to set"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return "is not a number"
+    return f"= {value} is more than {now}" if value > now else ""

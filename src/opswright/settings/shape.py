@@ -64,6 +64,14 @@ class Deployment(_Section):
     output_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
+class SemanticRule(_Section):
+    """When an answer to a similar question may be taken from the cache, for one category of questions (a prompt id)."""
+
+    threshold: float = Field(default=0.95, gt=0, le=1)  # least cosine of the two questions
+    days: float = Field(default=7.0, ge=0)
+    mb: int = Field(default=16, ge=1)
+
+
 class ModelSettings(_Section):
     """The model gateway. A tier is a group of deployments: the first is asked, the others are its fallbacks."""
 
@@ -79,6 +87,7 @@ class ModelSettings(_Section):
     cache: bool = True
     cache_days: float = Field(default=30.0, ge=0)
     cache_mb: int = Field(default=256, ge=1)
+    semantic_cache: Mapping[str, SemanticRule] = Field(default_factory=dict)  # by prompt id; absent: exact hits only
     recording: Literal["off", "record", "replay"] = "off"
     recordings: Path | None = None  # a folder
 
@@ -145,6 +154,33 @@ class SigningSettings(_Section):
     trusted: tuple[str, ...] = ()  # public keys, base64, or paths of their files
 
 
+class SandboxSettings(_Section):
+    """Where commands run that nobody trusts, and the most that one call may use whatever it asks for."""
+
+    backing: Literal["auto", "container", "process"] = "auto"  # auto: a container where an engine answers
+    image: str | None = None  # absent: the one that is built here from this machine's own programs
+    memory_mb: int = Field(default=2048, ge=16)
+    cpus: float = Field(default=2.0, gt=0)
+    pids: int = Field(default=256, ge=1)
+    disk_mb: int = Field(default=2048, ge=1)
+    seconds: float = Field(default=3600.0, gt=0)
+    output_kb: int = Field(default=8192, ge=1)
+    network: bool = False
+
+
+class MemorySettings(_Section):
+    """The index over manuals and reflections. It can be rebuilt from the journal at any time."""
+
+    index: Literal["embedded", "server"] = "embedded"  # embedded: one process writes; server: several do
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    tls: bool = False  # demanded of a server that is not on this machine
+    token_env: str = "OPSWRIGHT_CHROMA_TOKEN"
+    embedder: Literal["hashing", "endpoint"] = "hashing"  # hashing needs no model and no network
+    embedding_model: str | None = None  # with `endpoint`, as the endpoint names it
+    embedding_base_url: str | None = None  # absent: `models.base_url`
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a value came from: `default`, `user file`, `project file`, `environment` or `flag`, and the exact place."""
@@ -181,6 +217,8 @@ class Settings(_Section):
     checkpoints: CheckpointSettings = CheckpointSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     signing: SigningSettings = SigningSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    memory: MemorySettings = MemorySettings()
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
 
     def sources(self, name: str) -> Source:
@@ -196,6 +234,16 @@ class Settings(_Section):
     def checkpoints_path(self) -> Path:
         """LangGraph's checkpoints, where they are in SQLite."""
         return self.state_dir / "checkpoints.sqlite3"
+
+    @property
+    def index_dir(self) -> Path:
+        """The embedded index over manuals and reflections; it may be deleted."""
+        return self.cache_dir / "index"
+
+    @property
+    def chat_history_path(self) -> Path:
+        """The lines that were typed into the chat."""
+        return self.state_dir / "chat_history"
 
     @property
     def receipts_dir(self) -> Path:
