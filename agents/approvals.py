@@ -194,6 +194,7 @@ def read_action(value: Json) -> Action:
             risk=Risk(value["risk"]),
             environment=str(value["environment"]),
             preview=str(value["preview"]),
+            deadline_s=None if value.get("deadline_s") is None else float(value["deadline_s"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not an action: {error}") from error

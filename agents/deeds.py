@@ -47,7 +47,8 @@ class Deeds(Bench):
         """Tries the proposal and always takes back what that changed, before anything is concluded from it."""
         episode, number, proposal = self.current(state)
         stage = trial_stage(number)
-        performer = self.performer(state, stage)
+        deadlines = [one.deadline_s for one in episode.actions(stage) if one.deadline_s is not None]
+        performer = self.performer(state, stage, min(deadlines, default=None))
         try:
             # What a killed attempt at this trial left behind goes first, also where its observation is there already.
             performer.revert()

@@ -138,7 +138,7 @@ class Episode:
 
 def read_verdict(payload: Mapping[str, Json]) -> Verdict:
     """A verdict from its JSON form."""
-    return Verdict(Outcome(payload["outcome"]), payload["reason"], payload["evidence"])
+    return Verdict(Outcome(payload["outcome"]), payload["reason"], payload["evidence"], payload.get("more", False))
 
 
 def read_proposal(payload: Mapping[str, Json]) -> Proposal:

@@ -36,7 +36,7 @@ def build_loop(specialist: Specialist, manifest: Manifest, services: Services, c
     deeds = Deeds(specialist, manifest, services)
     closing = Closing(specialist, manifest, services)
     steps: dict[str, tuple[Node, tuple[str, ...]]] = {
-        "choose": (search.choose, ("ask", "finish")),
+        "choose": (search.choose, ("ask", "authorise_adoption", "finish")),
         "ask": (search.ask, ("precheck", "choose", "finish")),
         "precheck": (search.precheck, ("authorise_trial", "choose")),
         "authorise_trial": (deeds.authorise_trial, ("trial", "finish")),

@@ -6,6 +6,7 @@ landed, and where that cannot be known it is reverted and done again, or a perso
 
 import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from opswright.errors import ApprovalNeeded, ApprovalRefused, EnvironmentFailed,
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Permit, Risk
 
+NOTE = "note"
 MUST_BE_UNDOABLE = (Risk.REVERSIBLE, Risk.DISRUPTIVE)
 
 
@@ -40,12 +42,17 @@ class Workshop:
     _scopes: dict[Scope, "JournalledPerformer"] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def scope(self, run: str, task: str, name: str) -> "JournalledPerformer":
-        """The performer of `trial/3`, `adoption` and so on, the same object each time in this process."""
+    def scope(self, run: str, task: str, name: str, deadline_s: float | None = None) -> "JournalledPerformer":
+        """The performer of `trial/3`, `adoption` and so on, the same object each time in this process.
+
+        `deadline_s`: this scope's own, where it is shorter than the workshop's.
+        """
         scope = Scope(run, task, name)
         with self._lock:
             if scope not in self._scopes:
-                self._scopes[scope] = JournalledPerformer(self, scope, trial=name.startswith("trial"))
+                shortest = min((one for one in (deadline_s, self.deadline_s) if one is not None), default=None)
+                trial = name.startswith("trial")
+                self._scopes[scope] = JournalledPerformer(self, scope, trial=trial, deadline_s=shortest)
             return self._scopes[scope]
 
     def close(self) -> None:
@@ -68,8 +75,9 @@ class JournalledPerformer:
     The deadline counts from the first watched action; after it everything is undone and further work refused.
     """
 
-    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool) -> None:
+    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool, deadline_s: float | None = None) -> None:
         self.scope = scope
+        self._deadline_s = workshop.deadline_s if deadline_s is None else deadline_s
         self._workshop = workshop
         self._journal = workshop.journal
         self._attempts = Attempts(workshop.journal)
@@ -98,6 +106,16 @@ class JournalledPerformer:
             self._attempts.mark_done(attempt, result)
             self._take_back_if_revoked(attempt)
             return result
+
+    def note(self, name: str, make: Callable[[], Json]) -> Json:
+        """What `make` returned the first time in this scope, in this process or a dead one."""
+        key = f"{self.scope.run}/{self.scope.task}/{self.scope.name}/{NOTE}/{name}"
+        found = self._journal.find(key)
+        if found is not None:
+            return found.payload
+        value = make()
+        self._journal.append(NOTE, value, run=self.scope.run, task=self.scope.task, key=key)
+        return value
 
     def revert(self) -> None:
         """Takes back all that was performed in this scope, by this process or a dead one, newest first; idempotent.
@@ -185,7 +203,7 @@ class JournalledPerformer:
                 self._journal.path,
                 self._workshop.leases,
                 self._taken().id,
-                deadline_s=self._workshop.deadline_s,
+                deadline_s=self._deadline_s,
                 grace_s=self._workshop.grace_s,
                 plugins=self._workshop.effects.plugins,
             )

@@ -80,7 +80,7 @@ def inputs_of(
     elif manifest.routing.inputs is not None:
         inputs = dict(load(manifest, manifest.routing.inputs)(planned.goal, files))
     else:
-        inputs = {"files": {file.name: file.text for file in files}}
+        inputs = {"files": {file.name: file.whole_text() for file in files}}
     if earlier:
         inputs["earlier"] = [
             {"task": one.task, "specialist": one.specialist, "result": one.result, "receipt": one.receipt}

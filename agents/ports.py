@@ -5,11 +5,14 @@ function `build(context: Context) -> Specialist`. Nothing here imports a special
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from opswright.errors import SandboxUnavailable
 from opswright.nouns import (
     Action,
+    Budget,
     History,
     Json,
     Observation,
@@ -21,6 +24,22 @@ from opswright.nouns import (
     UndoOp,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from opswright.sandboxes.environments.ports import Environment
+
+    from opswright.sandboxes.ports import Sandbox
+
+
+class Closeable(Protocol):
+    """Something that is held open: a connection, a cluster, a client."""
+
+    def close(self) -> None:
+        """Lets go of it; idempotent."""
+        ...
+
+
+Held = TypeVar("Held", bound=Closeable)
 
 
 class Proposer(Protocol):
@@ -51,6 +70,12 @@ class Performer(Protocol):
 
     def perform(self, action: Action, permit: Permit) -> Json:
         """Does it and returns the effect's own result."""
+        ...
+
+    def note(self, name: str, make: Callable[[], Json]) -> Json:
+        """What `make` returned the first time, in this process or one that was killed: a long trial's samples are
+        taken once each. Names are unique within the trial.
+        """
         ...
 
 
@@ -179,12 +204,75 @@ class Models(Protocol):
         ...
 
 
+class Passage(Protocol):
+    """A part of a manual: data, never instruction. `id` goes into receipts."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class Manuals(Protocol):
+    """What manuals say (knowledge/retrieval.py)."""
+
+    def search(self, domain: str, query: str, limit: int = 5) -> Sequence[Passage]:
+        """The passages of a domain's manuals that fit best; empty where none was ingested."""
+        ...
+
+
+class Surroundings(Protocol):
+    """What a task is given of the machine. Opened when it is first used, kept for the session, closed at its end."""
+
+    def sandbox(self) -> "Sandbox":
+        """Where commands run that nobody trusts. Raises SandboxUnavailable."""
+        ...
+
+    def environment(self, name: str, live: "Callable[[], Environment]") -> "Environment":
+        """What tools act on: `live()`, the same while it is recorded, or a recording alone, as the run was told."""
+        ...
+
+    def hold(self, name: str, open: Callable[[], Held]) -> Held:
+        """What `open` returned the first time in this session: a database connection, a cluster's client."""
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Nobody else on this machine works on what has this name meanwhile; EnvironmentFailed when somebody does."""
+        ...
+
+
+class Nowhere:
+    """The Surroundings of a specialist that needs none of them."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise SandboxUnavailable(f"no surroundings were handed in, and {name} was asked for")
+
+
+class NoManuals:
+    """Manuals where there are none."""
+
+    def search(self, domain: str, query: str, limit: int = 5) -> Sequence[Passage]:
+        """Nothing."""
+        return ()
+
+
 @dataclass(frozen=True)
 class Context:
-    """What a specialist is built with; nothing else of the program reaches it."""
+    """What a specialist is built with; nothing else of the program reaches it.
+
+    `say` reports a step of long work; `remaining` is what the task may still spend, for the length of a trial.
+    """
 
     models: Models
     memory: Memory
+    manuals: Manuals = field(default_factory=NoManuals)
+    surroundings: Surroundings = field(default_factory=Nowhere)
+    say: Callable[[str], None] = lambda message: None
+    remaining: Callable[[], Budget] = Budget
 
 
 def rejected(reason: str, **evidence: Json) -> Verdict:

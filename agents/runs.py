@@ -18,7 +18,7 @@ from typing import Any
 from opswright.agents.approvals import grant, refuse
 from opswright.agents.checkpoints import DURABILITY
 from opswright.agents.episode import Episode
-from opswright.agents.files import File, read_files
+from opswright.agents.files import File, read_file, read_files
 from opswright.agents.ledger import carried_over
 from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.outcomes import RESUMABLE, TaskOutcome
@@ -27,6 +27,7 @@ from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
 from opswright.agents.receipts import check_target
 from opswright.agents.results import Question, RunResult, stand_of
 from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
+from opswright.agents.surroundings import SessionSurroundings
 from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
 from opswright.errors import EnvironmentFailed, InputError, StoreFailed
 from opswright.knowledge.journal import Journal
@@ -146,7 +147,13 @@ def _run(run: _Run) -> RunResult:
 
 
 def _attempt(run: _Run, attempt: int) -> RunResult:
-    wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors)
+    surroundings = run.doors.surroundings or SessionSurroundings(run.settings)
+    with contextlib.nullcontext() if run.doors.surroundings else surroundings:
+        return _attempt_within(run, attempt, surroundings)
+
+
+def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) -> RunResult:
+    wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors, surroundings)
     supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
     with run.doors.checkpoints(run.settings) as saver, contextlib.closing(wiring.workshop):
         graph = build_supervisor(supervisor, saver)
@@ -222,7 +229,7 @@ def _inputs(run: _Run, planned: Planned, earlier: Sequence[TaskOutcome]) -> Mapp
 
 
 def _files(payload: Mapping[str, Json]) -> list[File]:
-    return [File(one["name"], one["text"]) for one in payload["files"]]
+    return [read_file(one) for one in payload["files"]]
 
 
 def _chosen(payload: Mapping[str, Json]) -> dict[str, Any]:

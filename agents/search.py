@@ -9,7 +9,7 @@ from opswright.agents.state import ADOPTION, Bench, LoopState, Update, ends, tri
 from opswright.agents.tiers import Ending, Episodes, Round, TierPlan, next_tier, plan_tiers
 from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
 from opswright.knowledge.journal import Journal
-from opswright.nouns import Tier, as_json
+from opswright.nouns import Proposal, Tier, Verdict, as_json
 
 
 class Search(Bench):
@@ -22,7 +22,7 @@ class Search(Bench):
         done = state.get("tried", [])
         tier = next_tier(plan, [Round(Tier(name), Ending(ending)) for name, ending in done])
         if tier is None:
-            return {**update, **_exhausted(done)}
+            return {**update, **self._over(state, done)}
         return {**update, "tier": tier.value, "round": state.get("round", 0) + 1, "to": "ask"}
 
     def _plan(self) -> Update:
@@ -32,6 +32,22 @@ class Search(Bench):
         plan = plan_tiers(services.tier, manifest.tiers, services.models, manifest.rounds, log)
         rounds = {tier.value: count for tier, count in plan.rounds.items()}
         return {"order": [tier.value for tier in plan.order], "rounds": rounds, "forced": plan.forced, "tried": []}
+
+    def _over(self, state: LoopState, done: list[list[str]]) -> Update:
+        """No tier goes on: the last improvement is adopted, or the task ends without a result."""
+        episode = self.episode(state)
+        improved = [number for number, (_, ending) in enumerate(done, 1) if ending == Ending.IMPROVED]
+        if not improved:
+            return _exhausted(done)
+        ask, verdict = episode.find_ask(improved[-1]), episode.find_verdict(records.VERDICT, improved[-1])
+        assert ask is not None and verdict is not None  # `judge` called it an improvement
+        return {**self._adopts(state, ask.proposal, verdict), "round": improved[-1], "tier": ask.tier.value}
+
+    def _adopts(self, state: LoopState, proposal: Proposal | None, verdict: Verdict) -> Update:
+        episode = self.episode(state)
+        assert proposal is not None
+        episode.fix_actions(ADOPTION, lambda: self.specialist.adopter.adoption(episode.task(), proposal))
+        return {"status": "accepted", "reason": verdict.reason, "to": "authorise_adoption"}
 
     def ask(self, state: LoopState) -> Update:
         """One proposal of the round's tier; nothing new, a repetition or a failed model ends the round."""
@@ -86,11 +102,9 @@ class Search(Bench):
             verdict = self.specialist.checker.judge(episode.task(), episode.history())
             episode.write(records.VERDICT, as_json(verdict), number)
         self.say(f"{verdict.outcome}: {verdict.reason}")
-        update = tried(state, verdict.outcome.value)
-        if not verdict.accepted:
-            return {**update, "to": "choose"}
-        episode.fix_actions(ADOPTION, lambda: self.specialist.adopter.adoption(episode.task(), proposal))
-        return {**update, "status": "accepted", "reason": verdict.reason, "to": "authorise_adoption"}
+        if not verdict.accepted or verdict.more:
+            return {**tried(state, Ending.IMPROVED if verdict.accepted else verdict.outcome.value), "to": "choose"}
+        return {**tried(state, Ending.ACCEPTED), **self._adopts(state, proposal, verdict)}
 
 
 def past_episodes(journal: Journal, specialist: str) -> dict[Tier, Episodes]:
@@ -104,7 +118,8 @@ def past_episodes(journal: Journal, specialist: str) -> dict[Tier, Episodes]:
             endings.setdefault(tier, []).append(ending)
         for name, found in endings.items():
             old = counts.get(Tier(name), Episodes())
-            counts[Tier(name)] = Episodes(old.tried + 1, old.accepted + (Ending.ACCEPTED in found))
+            good = Ending.ACCEPTED in found or Ending.IMPROVED in found
+            counts[Tier(name)] = Episodes(old.tried + 1, old.accepted + good)
     return counts
 
 

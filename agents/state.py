@@ -55,9 +55,9 @@ class Bench:
         assert answer is not None and answer.proposal is not None  # `ask` wrote it before its checkpoint
         return episode, number, answer.proposal
 
-    def performer(self, state: LoopState, stage: str) -> JournalledPerformer:
+    def performer(self, state: LoopState, stage: str, deadline_s: float | None = None) -> JournalledPerformer:
         """The performer of a trial or the adoption; the same one in every node of this process."""
-        return self.services.work.scope(state["run"], state["task"], stage)
+        return self.services.work.scope(state["run"], state["task"], stage, deadline_s)
 
     def say(self, message: str) -> None:
         """Reports a step."""

@@ -19,8 +19,8 @@ from opswright.errors import OpswrightError
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Json, Task, as_json
 
-# A round takes seven steps; no plan of tiers and rounds comes near this.
-STEP_LIMIT = 1000
+# LangGraph wants one. Rounds, trials and the ledger end a task: hours of tuning take thousands of steps.
+STEP_LIMIT = 1_000_000
 
 
 class RunState(TypedDict, total=False):

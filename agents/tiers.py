@@ -1,7 +1,8 @@
 """Which tier proposes next: a pure function of what is available, what was tried in this task, and the episode log.
 
 The cheapest tier that may do it goes first. A rejected trial is information, not by itself grounds for a dearer tier: a
-tier is left when it has nothing new to offer, repeats itself, failed, could not be decided, or used up its rounds.
+tier is left when it has nothing new to offer, repeats itself, failed, could not be decided, or used up its rounds. A
+tier that found an improvement is the last one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ class Ending(StrEnum):
     """How one round of the loop ended."""
 
     ACCEPTED = "accepted"
+    IMPROVED = "improved"  # accepted, and the search goes on for better
     REJECTED = "rejected"
     UNDECIDED = "undecided"
     NOTHING = "nothing"  # the tier had nothing new to offer
@@ -100,6 +102,8 @@ def next_tier(plan: TierPlan, tried: Sequence[Round]) -> Tier | None:
         mine = [one.ending for one in tried if one.tier is tier]
         if not _exhausted(mine, plan.rounds.get(tier, 1)):
             return tier
+        if Ending.IMPROVED in mine:
+            return None
     return None
 
 
@@ -107,4 +111,4 @@ def _exhausted(endings: Sequence[Ending], rounds: int) -> bool:
     if len(endings) >= rounds:
         return True
     # Stagnation (nothing new, a repetition), failure and uncertainty: more of the same tier would not help.
-    return any(ending is not Ending.REJECTED for ending in endings)
+    return any(ending not in (Ending.REJECTED, Ending.IMPROVED) for ending in endings)

@@ -20,6 +20,7 @@ from opswright.agents.ports import Context, Models
 from opswright.agents.receipts import ReceiptContent, read_receipt, write_receipt, written_key
 from opswright.agents.remembering import TaskMemory
 from opswright.agents.services import Services
+from opswright.agents.surroundings import SessionSurroundings
 from opswright.errors import ConfigError
 from opswright.knowledge.journal import Journal
 from opswright.knowledge.reflections import Reflections
@@ -86,7 +87,8 @@ class Doors:
 
     `say` reports a step; `ask` shows an action's preview and the reason and returns a person's answer, None where
     nobody is there; `specialists`: folders of more specialists; `effects`: a folder of more effects; `checkpoints`
-    opens the saver (`checkpoints.in_memory` for runs that nobody will resume), `journal` the journal.
+    opens the saver (`checkpoints.in_memory` for runs that nobody will resume), `journal` the journal; `surroundings`:
+    a session's own, shared by its runs and closed by whoever made them; a run without any makes and closes its own.
     """
 
     say: Callable[[str], None] = lambda message: None
@@ -95,6 +97,7 @@ class Doors:
     effects: Path | None = None
     checkpoints: Callable[[Settings], "AbstractContextManager[BaseCheckpointSaver[str]]"] = open_checkpoints
     journal: Callable[[Path], Journal] = Journal
+    surroundings: SessionSurroundings | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Wiring:
     ledger: Ledger
     workshop: Workshop
     gateway: Metered  # one for all tasks: what it learned of the endpoints is learned once
+    surroundings: SessionSurroundings
 
     def loop(self, task: Task) -> Any:
         """The compiled loop of one task. Raises ConfigError for a specialist that is not installed."""
@@ -118,7 +122,14 @@ class Wiring:
         ledger = self._task_ledger(task.id)
         models = self.gateway.metered(ledger, self._trace(task.id))
         memory = TaskMemory(Reflections(self.journal), episode)
-        specialist = build(manifest, Context(models=models, memory=memory))
+        context = Context(
+            models=models,
+            memory=memory,
+            surroundings=self.surroundings,
+            say=lambda message: self.say(f"{manifest.name}: {message}"),
+            remaining=lambda: ledger.remaining,
+        )
+        specialist = build(manifest, context)
         services = Services(
             journal=self.journal,
             ledger=ledger,
@@ -180,7 +191,13 @@ class Wiring:
 
 
 def wire(
-    settings: Settings, choices: Choices, manifests: Mapping[str, Manifest], journal: Journal, run: str, doors: Doors
+    settings: Settings,
+    choices: Choices,
+    manifests: Mapping[str, Manifest],
+    journal: Journal,
+    run: str,
+    doors: Doors,
+    surroundings: SessionSurroundings,
 ) -> Wiring:
     """The services of one run. Says when there is no model."""
     rows = ((record.kind, record.payload) for record in journal.read(run=run))
@@ -190,7 +207,7 @@ def wire(
     workshop = workshop_of(settings, journal, choices.yes, doors.effects)
     # A person who forces the solver tier is not asking a model, whatever is configured.
     gateway = NoModels() if choices.tier == Tier.SOLVER else gateway_of(settings, ledger)
-    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway)
+    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway, surroundings)
     if choices.tier == "auto" and not gateway.available():
         doors.say("no model is configured: the solver tier works alone")
     return wiring

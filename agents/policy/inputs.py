@@ -79,10 +79,10 @@ def inputs(goal: str, files: Sequence[File]) -> dict[str, Json]:
 def repair_inputs(policy: File, spec: File, *, generalise: bool = False, out: Path | None = None) -> dict[str, Json]:
     """The inputs of a repair. `out`: the file to write an accepted result to; None shows it only."""
     return {
-        "policy": policy.text,
+        "policy": policy.whole_text(),
         "policy_name": policy.name,
         "policy_path": str(Path(policy.name).absolute()),
-        "spec": spec.text,
+        "spec": spec.whole_text(),
         "spec_name": spec.name,
         "generalise": generalise,
         "out": None if out is None else str(out.absolute()),

@@ -74,11 +74,16 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A validator's decision: a counterexample or samples with `rejected`, the cause with `undecided`."""
+    """A validator's decision: a counterexample or samples with `rejected`, the cause with `undecided`.
+
+    `more`, with an acceptance: better than all before it, and worth looking further; the search goes on in its tier,
+    and the last such result is adopted when the tier has nothing more to offer.
+    """
 
     outcome: Outcome
     reason: str
     evidence: Mapping[str, Json] = field(default_factory=dict)
+    more: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -161,7 +166,8 @@ class Action:
 
     `effect` names the tool file under `opswright.tools` that performs it (such as `files.write`), `arguments` are all
     it gets, `environment` is the name approval policies are written for (such as `local` or `production`), and
-    `preview` is the diff or sentence a person reads before approving.
+    `preview` is the diff or sentence a person reads before approving. `deadline_s`: how long the change may stand in a
+    trial before the watchdog takes it back, whatever its owner does; None is as long as the trial's owner lives.
     """
 
     effect: str
@@ -169,11 +175,13 @@ class Action:
     risk: Risk
     environment: str = "local"
     preview: str = ""
+    deadline_s: float | None = None
 
     @property
     def hash(self) -> str:
-        """Binds effect, arguments, risk and environment; the preview follows from them."""
-        bound = {"effect": self.effect, "arguments": dict(self.arguments)}
+        """Binds effect, arguments, risk, environment and deadline; the preview follows from them."""
+        bound: dict[str, Json] = {"effect": self.effect, "arguments": dict(self.arguments)}
+        bound |= {} if self.deadline_s is None else {"deadline_s": self.deadline_s}
         return digest({**bound, "risk": self.risk, "environment": self.environment})
 
 

@@ -18,13 +18,14 @@ from opswright.agents.performer import Workshop
 from opswright.agents.ports import Lesson
 from opswright.agents.receipts import ReceiptContent, write_receipt
 from opswright.agents.services import Services
+from opswright.agents.supervisor import STEP_LIMIT
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Budget, Risk, Task, Tier, Verdict, as_json
 from opswright.settings import ApprovalRules, ApprovalSettings
 from tests.agents.scripted import Script
 
 RUN, TASK_ID = "r1", "t1"
-THREAD = {"configurable": {"thread_id": RUN}, "recursion_limit": 200}
+THREAD = {"configurable": {"thread_id": RUN}, "recursion_limit": STEP_LIMIT}
 
 
 @dataclass

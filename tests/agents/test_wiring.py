@@ -9,6 +9,7 @@ import pytest
 from opswright.agents.ledger import Ledger
 from opswright.agents.manifests import read_manifests
 from opswright.agents.ports import Models
+from opswright.agents.surroundings import SessionSurroundings
 from opswright.agents.wiring import Choices, Doors, NoModels, Trace, Wiring, wire
 from opswright.errors import BudgetSpent
 from opswright.knowledge.journal import Journal
@@ -30,7 +31,15 @@ class Counting(NoModels):
 def wired(folder: Path, choices: Choices, variables: Mapping[str, str]) -> Wiring:
     """The services of one run with an empty home."""
     settings = load_settings(environment={"HOME": str(folder), **variables}, folder=folder)
-    return wire(settings, choices, read_manifests(), Journal(settings.journal_path), "run1", Doors())
+    return wire(
+        settings,
+        choices,
+        read_manifests(),
+        Journal(settings.journal_path),
+        "run1",
+        Doors(),
+        SessionSurroundings(settings),
+    )
 
 
 def test_tasks_share_a_gateway_and_not_their_accounts(tmp_path: Path) -> None:

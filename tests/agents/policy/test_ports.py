@@ -1,7 +1,7 @@
 """The specialist's ports, with models that play a script."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,9 @@ class Nobody:
 
     def perform(self, action: Action, permit: Permit) -> Json:
         raise AssertionError(f"performed {action}")
+
+    def note(self, name: str, make: Callable[[], Json]) -> Json:
+        raise AssertionError(f"noted {name}")
 
 
 def task(policy: Json = FAULTY, spec: Json = SPEC, **more: Json) -> Task:
