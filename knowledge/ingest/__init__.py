@@ -1,0 +1,1 @@
+"""What does a manual say: one reader a format, and the chunks that it is cut into."""
