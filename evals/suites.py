@@ -1,18 +1,26 @@
 """What a suite is made of: cases as data, a function that runs one, a pure function that sums the rows up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 from opswright.nouns import Json
+from opswright.settings import Settings
+
+Env = Literal["recorded", "live"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One piece of benchmark work. `id` is unique in its part; `data` is all that `run` needs beside the part."""
+    """One piece of benchmark work. `id` is unique in its part; `data` is all that `run` needs beside the part.
+
+    `folder` holds the files of a case that is a folder, and its recorded environment.
+    """
 
     id: str
     data: Mapping[str, Json] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -64,3 +72,62 @@ class Part(Protocol):
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
         """Sums up rows by case id; pure."""
         ...
+
+
+@runtime_checkable
+class Shown(Protocol):
+    """A part whose cases are more than their data."""
+
+    def show(self, case: Case) -> Json:
+        """The case as a person looks at it."""
+        ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A part with something to do before its cases can be listed."""
+
+    def prepare(self, fresh: bool, limit: int | None) -> None:
+        """Called once, in the process that lists the cases; `fresh`: what was there before is not to be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a suite is to be run; plain values that travel to worker processes.
+
+    `data`: the data folder, None for a suite that reads none; `tier`: auto, solver, low, mid or high; `env`: whether
+    models and environments are recorded or live; `record`: they are live, and what they say is added to `recordings`,
+    the suite's own folder; `cases`: the suite's folder of cases, which need not exist.
+    """
+
+    settings: Settings
+    suite: str
+    recordings: Path
+    cases: Path
+    data: Path | None = None
+    seed: int = 1
+    tier: str = "auto"
+    env: Env = "recorded"
+    record: bool = False
+
+    @property
+    def data_folder(self) -> Path:
+        """The data folder of a suite that declared one."""
+        assert self.data is not None, f"{self.suite} declares no data"
+        return self.data
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite as it declares itself: `parts` by name with one line each, in the order they run.
+
+    `data`: the folder in the data folder that it reads, empty where it needs none; `unrecordable`: by part, why a
+    model's answers about its cases must not be recorded.
+    """
+
+    summary: str
+    parts: Mapping[str, str]
+    open: Callable[[Setup], Sequence[Part]]
+    data: str = ""
+    unrecordable: Mapping[str, str] = field(default_factory=dict)
