@@ -102,7 +102,7 @@ import types, click
 module = types.ModuleType("opswright.cli.boom")
 module.command = click.command()(boom)
 sys.modules["opswright.cli.boom"] = module
-sys.exit(entry.run(sys.argv[1:]))
+entry.main()
 """
 
 
@@ -130,20 +130,22 @@ import os, signal, sys
 from opswright.cli import entry, root
 import types, click
 module = types.ModuleType("opswright.cli.slow")
-module.command = click.command()(lambda: os.kill(os.getpid(), signal.SIGINT))
+module.command = click.command()(lambda: os.kill(os.getpid(), signal.SIGNAL))
 sys.modules["opswright.cli.slow"] = module
 root._OWN[:] = [("slow", "opswright.cli.slow:command", "Waits.")]
-sys.exit(entry.run(sys.argv[1:]))
+entry.main()
 """
 
 
-def test_an_interrupt_ends_with_130(program: Program) -> None:
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_ends_with_130(program: Program, signal: str) -> None:
+    slow = _SLOW.replace("SIGNAL", signal)
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _SLOW, "slow", "--json"],
+        [sys.executable, "-P", "-c", slow, "slow", "--json"],
         env=program.environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     done_again = subprocess.run(
-        [sys.executable, "-P", "-c", _SLOW, "--json", "slow"],
+        [sys.executable, "-P", "-c", slow, "--json", "slow"],
         env=program.environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2  # the stand-in takes no shared options

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -25,7 +26,12 @@ _MACHINE = {
 
 def main() -> NoReturn:
     """The console script."""
+    signal.signal(signal.SIGTERM, _stopped)  # ended by its supervisor or a shutdown: as cleanly as by Ctrl-C
     sys.exit(run(sys.argv[1:]))
+
+
+def _stopped(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run(arguments: Sequence[str]) -> int:
