@@ -1,0 +1,1 @@
+"""What tools act on (a cluster, an application, a database, a log folder): live, being recorded, or played back."""
