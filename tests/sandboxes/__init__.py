@@ -1,0 +1,1 @@
+"""Sandboxes: one contract for all, the control groups, and what is particular to each backing."""

@@ -1,0 +1,1 @@
+"""The process sandbox, live: its contract, and what it does without root or without control groups."""
