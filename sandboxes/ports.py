@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 MIB = 1024 * 1024
+WORKING_FOLDER = "/work"  # where a command starts, in every sandbox; also its HOME
+FLOOD_FACTOR = 16  # a stream this many times longer than its limit ends the call; below that its end is thrown away
 
 
 class Limit(StrEnum):
@@ -26,7 +28,9 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one call. `disk_bytes`: all it may write; `seconds`: by the wall clock; `output_bytes`: per stream."""
+    """Hard limits of one call. `disk_bytes`: all it may write, but for writable mounts; its files live in memory and
+    count as such too. `seconds`: by the wall clock, without the time an asked person takes; `output_bytes`: per stream.
+    """
 
     memory_bytes: int = 512 * MIB
     cpus: float = 1.0
@@ -52,7 +56,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or folder of the host that the command sees at `inside`; read-only unless `writable`."""
+    """A file or folder of the host that the command sees at `inside`; read-only unless `writable`.
+
+    A sandbox that root opens runs its commands as nobody (65534), who needs the rights on it.
+    """
 
     host: Path
     inside: str
@@ -75,10 +82,11 @@ class Command:
 
 @dataclass(frozen=True)
 class Completed:
-    """How a call ended. `exit_code` as a shell gives it (128 + signal); `stopped_by`: the limit that ended it, else None;
-    `met`: every limit it met, also those it survived; `cut`: streams whose end is missing; `collected`: the files asked for
-    that were there.
+    """How a call ended. `exit_code` as a shell gives it (128 + signal; 127: no such program); `stopped_by`: the limit
+    that ended it (then `exit_code` is 137), else None; `met`: every limit it met, also those it survived; `cut`: streams
+    whose end is missing; `collected`: the files asked for that were there, were files and fitted into `disk_bytes`.
 
+    A call of which the kernel killed anything for want of memory was stopped by MEMORY, whatever the rest of it did.
     `cpu_seconds` and `peak_memory_bytes` are None where the backing cannot tell.
     """
 

@@ -1,7 +1,9 @@
 """A call's group in version 2, the unified hierarchy.
 
 Written after the kernel's cgroup-v2 documentation and tested against a tree that behaves as described there; unproved
-on a live kernel until a machine whose controllers are in version 2 has run the tests. It cannot wait at its memory limit.
+on a live kernel until a machine whose controllers are in version 2 has run the tests.
+
+It cannot wait at its memory limit.
 """
 
 import contextlib

@@ -1,0 +1,70 @@
+"""Can this be a command at all? The same answer for every sandbox, before anything is started."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from opswright.errors import InputError
+from opswright.sandboxes.ports import WORKING_FOLDER, Command, Limits, Mount
+
+DEFAULT_ENVIRONMENT: Mapping[str, str] = {
+    "HOME": WORKING_FOLDER,
+    "LANG": "C.UTF-8",
+    "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+    "TMPDIR": "/tmp",
+}
+NOBODY = 65534  # who runs a command when the program itself is root
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_TAKEN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/sys", "/dev", "/tmp")
+
+
+def check(command: Command, limits: Limits) -> None:
+    """Raises InputError with the one thing that is wrong."""
+    if not command.argv or not command.argv[0]:
+        raise InputError("a command needs the name of a program", "argv")
+    for argument in (*command.argv, *command.environment.values()):
+        if "\0" in argument:
+            raise InputError("an argument cannot hold a NUL character", "argv")
+    for name in command.environment:
+        if not _VARIABLE.fullmatch(name):
+            raise InputError(f"{name!r} cannot be the name of an environment variable", "environment")
+    for path in (*command.files, *command.collect):
+        relative_parts(path)
+    if sum(len(content) for content in command.files.values()) > limits.disk_bytes:
+        raise InputError(f"the files are larger than the {limits.disk_bytes} bytes the call may write", "files")
+    for mount in command.mounts:
+        _check_mount(mount)
+    for limit, value in vars(limits).items():
+        if value <= 0 and limit != "network":
+            raise InputError(f"a limit must be above 0, not {value}", limit)
+
+
+def relative_parts(path: str) -> tuple[str, ...]:
+    """The parts of a path inside the working folder. Raises InputError for one that leads out of it or is none."""
+    pure = PurePosixPath(path)
+    if "\0" in path or not pure.parts or pure.is_absolute() or ".." in pure.parts:
+        raise InputError(f"{path!r} is not a path inside the working folder", "files")
+    return pure.parts
+
+
+def environment(command: Command) -> dict[str, str]:
+    """All that the command finds in its environment."""
+    return {**DEFAULT_ENVIRONMENT, **command.environment}
+
+
+def mount_source(mount: Mount) -> Path:
+    """The host's file or folder, links followed. Raises InputError when it is not there."""
+    try:
+        return mount.host.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise InputError("there is no such file or folder to mount", str(mount.host)) from None
+
+
+def _check_mount(mount: Mount) -> None:
+    mount_source(mount)
+    inside = PurePosixPath(mount.inside)
+    if "\0" in mount.inside or not inside.is_absolute() or ".." in inside.parts or mount.inside.startswith("//"):
+        raise InputError(f"{mount.inside!r} is not an absolute path to mount at", "mounts")
+    if len(inside.parts) == 1 or str(inside) == WORKING_FOLDER or any(inside.is_relative_to(path) for path in _TAKEN):
+        raise InputError(f"nothing can be mounted at {mount.inside!r}: the system's own files are there", "mounts")
