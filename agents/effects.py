@@ -32,21 +32,32 @@ class Effects:
         """The module. Raises InputError when there is no such effect."""
         if not NAME.fullmatch(name):
             raise InputError(f"{name[:80]!r} is not the name of an effect")
-        relative = Path(*name.split(".")).with_suffix(".py")
-        module: ModuleType | None = None
-        if any((Path(folder) / relative).is_file() for folder in tools.__path__):
-            module = importlib.import_module(f"{tools.__name__}.{name}")
-        elif self.plugins is not None and (self.plugins / relative).is_file():
-            module = _load_file(self.plugins / relative)
-        if module is None or not all(callable(getattr(module, part, None)) for part in PARTS):
+        module = self.file(name)
+        if module is None or not is_effect(module):
             raise InputError(f"there is no effect {name!r}")
         return cast(Effect, module)
+
+    def file(self, name: str) -> ModuleType | None:
+        """The tool file of that name as a module, whatever it offers; None where there is none."""
+        if not NAME.fullmatch(name):
+            return None
+        relative = Path(*name.split(".")).with_suffix(".py")
+        if any((Path(folder) / relative).is_file() for folder in tools.__path__):
+            return importlib.import_module(f"{tools.__name__}.{name}")
+        if self.plugins is not None and (self.plugins / relative).is_file():
+            return _load_file(self.plugins / relative)
+        return None
 
     def check_risk(self, action: Action) -> None:
         """Refuses an action that claims to be milder than its effect says it is (the module's RISK, if it has one)."""
         least = getattr(self.load(action.effect), "RISK", Risk.READ)
         if MILDEST_FIRST.index(action.risk) < MILDEST_FIRST.index(least):
             raise ApprovalRefused(f"{action.effect} is {least}, and the action claims to be {action.risk}")
+
+
+def is_effect(module: ModuleType) -> bool:
+    """Whether it can change something and take it back."""
+    return all(callable(getattr(module, part, None)) for part in PARTS)
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -27,6 +27,7 @@ from opswright.nouns import (
 
 TASK, ASK, PRECHECK, OBSERVATION, VERDICT = "task", "ask", "precheck", "observation", "verdict"
 ACTIONS, VERIFIED, OUTCOME, EPISODE = "actions", "verified", "outcome", "episode"
+NOTE = "task.note"
 
 _Noun = TypeVar("_Noun")
 
@@ -64,6 +65,18 @@ class Episode:
         """A record's payload, or None."""
         record = self.journal.find(self.key(kind, round))
         return None if record is None else record.payload
+
+    def note(self, name: str, make: Callable[[], Json]) -> Json:
+        """What `make` returned the first time under this name in the task, in this process or a dead one."""
+        found = self.find(f"{NOTE}/{name}")
+        if found is None:
+            found = {"value": make()}
+            self.journal.append(NOTE, found, run=self.run, task=self.task_id, key=self.key(f"{NOTE}/{name}"))
+        return found["value"]
+
+    def trace(self, kind: str, payload: Json) -> None:
+        """Adds one more record of a kind."""
+        self.journal.append(kind, payload, run=self.run, task=self.task_id)
 
     def task(self) -> Task:
         """The task as it was given. Raises StoreFailed when the journal has lost it."""

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from opswright.errors import SandboxUnavailable
+from opswright.agents.halting import Halt
+from opswright.errors import ConfigError, SandboxUnavailable
 from opswright.nouns import (
     Action,
     Budget,
@@ -26,9 +27,11 @@ from opswright.nouns import (
 )
 
 if TYPE_CHECKING:
-    from opswright.sandboxes.environments.ports import Environment
+    from types import ModuleType
 
+    from opswright.sandboxes.environments.ports import Environment
     from opswright.sandboxes.ports import Sandbox
+    from opswright.tools.models.toolcalls import Reply, Tool
 
 
 class Closeable(Protocol):
@@ -183,7 +186,7 @@ class Memory(Protocol):
 
 
 class Models(Protocol):
-    """What a specialist sees of the gateway: one question in a pydantic shape, metered and recorded."""
+    """What a specialist sees of the gateway: questions, metered and recorded."""
 
     def available(self) -> Sequence[Tier]:
         """Model tiers that are configured, cheapest first; empty without a model."""
@@ -202,6 +205,34 @@ class Models(Protocol):
         Raises ModelRetry (after two repairs), BudgetSpent, EndpointFailed, ConfigError.
         """
         ...
+
+    def reply(
+        self,
+        tier: Tier,
+        prompt_id: str,
+        inputs: Mapping[str, Json],
+        *,
+        tools: "Sequence[Tool]" = (),
+        turns: Sequence[Mapping[str, Json]] = (),
+    ) -> "Reply":
+        """One reply of a conversation, with calls of the offered tools (`agents/dialogue` runs them and goes on)."""
+        ...
+
+
+class Tools(Protocol):
+    """The tool files that a specialist's manifest names."""
+
+    def find(self, name: str) -> "ModuleType":
+        """The file `tools/<area>/<file>.py` as a module, by `area.file`. Raises ConfigError for one not named there."""
+        ...
+
+
+class NoTools:
+    """Tools where none were handed in."""
+
+    def find(self, name: str) -> "ModuleType":
+        """Raises ConfigError."""
+        raise ConfigError(f"no tools were handed in, and {name} was asked for", "tools")
 
 
 class Passage(Protocol):
@@ -264,7 +295,10 @@ class NoManuals:
 class Context:
     """What a specialist is built with; nothing else of the program reaches it.
 
-    `say` reports a step of long work; `remaining` is what the task may still spend, for the length of a trial.
+    `say` reports a step of long work; `remaining` is what the task may still spend, for the length of a trial. `note`
+    returns what its function returned the first time under that name in this task, in a process that was killed too;
+    `trace` puts one more record of a kind into the journal: ids, digests and sizes, never content. `halted(seconds)`
+    waits so long and says whether a person has stopped the work, for whatever waits in a loop.
     """
 
     models: Models
@@ -273,6 +307,10 @@ class Context:
     surroundings: Surroundings = field(default_factory=Nowhere)
     say: Callable[[str], None] = lambda message: None
     remaining: Callable[[], Budget] = Budget
+    halted: Callable[[float], bool] = field(default_factory=lambda: Halt().asked)
+    tools: Tools = field(default_factory=NoTools)
+    note: Callable[[str, Callable[[], Json]], Json] = lambda name, make: make()
+    trace: Callable[[str, Mapping[str, Json]], None] = lambda kind, payload: None
 
 
 def rejected(reason: str, **evidence: Json) -> Verdict:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -246,6 +246,9 @@ class Obedient:
         return shape.model_validate(
             {"specialists": ["root", "files.write", "../policy", "policy"], "reason": "told so"}
         )
+
+    def reply(self, *_: Any, **__: Any) -> NoReturn:
+        raise AssertionError("nobody converses here")
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())

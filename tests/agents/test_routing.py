@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -107,6 +107,9 @@ class Scripted:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def reply(self, *_: Any, **__: Any) -> NoReturn:
+        raise AssertionError("nobody converses here")
 
 
 UNCLEAR = "my thing is slow"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from opswright.nouns import Json, Tier
 
@@ -36,6 +36,9 @@ class ScriptedModels:
         if validator is not None:
             validator(found)
         return found
+
+    def reply(self, *_: Any, **__: Any) -> NoReturn:
+        raise AssertionError("nobody converses here")
 
     def finished(self) -> None:
         assert not self.answers, "answers were left over"

@@ -1,0 +1,1 @@
+"""How a model looks things up by tools before it answers, in a conversation with an end."""
