@@ -186,7 +186,8 @@ class Ledger:
 
     def _write(self, kind: str, id: str, usage: Usage) -> None:
         if self._book is not None:
-            *_, session = self._chain()
+            # A session's own ledger above its runs' is made up from their rows and has no book.
+            session = [one for one in self._chain() if one._book is not None][-1]
             row = {"id": id, "usage": asdict(usage), "elapsed": self._elapsed(), "session": session._elapsed()}
             self._book.append(kind, row, run=self._run, task=self._task)
 

@@ -49,10 +49,18 @@ def build_loop(specialist: Specialist, manifest: Manifest, services: Services, c
     graph: Any = StateGraph(LoopState)
     graph.add_edge(START, "choose")
     for name, (node, targets) in steps.items():
-        graph.add_node(name, node)
+        graph.add_node(name, _unless_halted(node, services))
         graph.add_conditional_edges(name, lambda state: state["to"], list(targets))
     graph.add_node("finish", closing.finish)
     graph.add_node("reflect", closing.reflect)
     graph.add_edge("finish", "reflect")
     graph.add_edge("reflect", END)
     return graph.compile(checkpointer=checkpointer)
+
+
+def _unless_halted(node: Node, services: Services) -> Node:
+    def checked(state: LoopState) -> Update:
+        services.halt.check()
+        return node(state)
+
+    return checked

@@ -13,6 +13,7 @@ from pathlib import Path
 from opswright.agents.approvals import Approvals, Decision
 from opswright.agents.attempts import Attempt, Attempts, Beginning, How, Scope
 from opswright.agents.effects import Effects
+from opswright.agents.halting import Halt
 from opswright.agents.leases import Lease, owner_alive, revoked, work_lock
 from opswright.agents.ports import Effect
 from opswright.agents.undo import Undoer
@@ -39,6 +40,7 @@ class Workshop:
     effects: Effects = field(default_factory=Effects)
     deadline_s: float | None = None
     grace_s: float = GRACE_S
+    halt: Halt = field(default_factory=Halt)
     _scopes: dict[Scope, "JournalledPerformer"] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -93,6 +95,7 @@ class JournalledPerformer:
         """
         if permit.action_hash != action.hash:
             raise ApprovalRefused(f"{action.effect}: the permit is for another action; nothing was done")
+        self._workshop.halt.check()
         effect = self._workshop.effects.load(action.effect)
         self._workshop.effects.check_risk(action)
         lease = self._taken()

@@ -21,9 +21,10 @@ from opswright.agents.episode import Episode
 from opswright.agents.files import File, read_file, read_files
 from opswright.agents.ledger import carried_over
 from opswright.agents.manifests import Manifest, read_manifests
-from opswright.agents.outcomes import RESUMABLE, TaskOutcome
+from opswright.agents.outcomes import RESUMABLE, TaskOutcome, read_outcome
 from opswright.agents.planning import inputs_of, plan_request, with_roles
 from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
+from opswright.agents.progress import nobody
 from opswright.agents.receipts import check_target
 from opswright.agents.results import Question, RunResult, stand_of
 from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
@@ -35,7 +36,7 @@ from opswright.nouns import Json, Task, Usage
 from opswright.redaction import Redactor
 from opswright.settings import Settings
 
-RUN, PLAN, ENDED = "run", "plan", "run.ended"
+RUN, PLAN, ENDED, INTERRUPTED = "run", "plan", "run.ended", "run.interrupted"
 _TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no letter that looks like a digit
 
@@ -46,25 +47,46 @@ def start(
     choices: Choices,
     doors: Doors | None = None,
     files: Sequence[Path | File] = (),
+    following: "Following | None" = None,
 ) -> RunResult:
     """Runs a request in words with its files, or tasks that are independent of each other.
 
-    Raises InputError, ConfigError and StoreFailed; how tasks end, errors of theirs included, is in the result.
+    `following`: what a turn of a session takes over from the turns before it. Raises InputError, ConfigError and StoreFailed; how tasks end, errors of theirs included, is in the result.
     """
     doors = doors or Doors()
     if choices.receipt is not None:
         check_target(choices.receipt)  # before anything is done that would then have no receipt
     manifests = read_manifests(doors.specialists)
-    journal, run = doors.journal(settings.journal_path), new_run_id()
+    following = following or Following()
+    journal, run = doors.journal(settings.journal_path), following.run or new_run_id()
     texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]
     # Files are kept whole: they are the work. A password in the words of a request never is.
     request = Redactor().text(work) if isinstance(work, str) else ""
     payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
+    payload |= following.as_json()
     if not isinstance(work, str):
         plan = plan_of_tasks(_checked([work] if isinstance(work, Task) else work))
         journal.append(PLAN, plan.as_json(), run=run, key=f"{run}/{PLAN}")
     journal.append(RUN, payload, run=run, key=f"{run}/{RUN}")
     return _run(_Run(settings, choices, doors, manifests, journal, run))
+
+
+@dataclass(frozen=True)
+class Following:
+    """What a turn takes over from its session.
+
+    `run`: the id it is to have; `specialists`: who it is for, whatever its words say; `earlier`: how tasks of earlier
+    turns ended, handed to the same specialist's task.
+    """
+
+    run: str = ""
+    specialists: tuple[str, ...] = ()
+    earlier: tuple[TaskOutcome, ...] = ()
+
+    def as_json(self) -> dict[str, Json]:
+        """Plain JSON values, for the journal; nothing for a run that follows nothing."""
+        fields = {"specialists": list(self.specialists), "earlier": [one.as_json() for one in self.earlier]}
+        return {name: value for name, value in fields.items() if value}
 
 
 def _checked(tasks: Sequence[Task]) -> Sequence[Task]:
@@ -154,12 +176,17 @@ def _attempt(run: _Run, attempt: int) -> RunResult:
 
 def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) -> RunResult:
     wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors, surroundings)
-    supervisor = Supervisor(run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop)
+    report = run.doors.report or nobody
+    supervisor = Supervisor(
+        run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop, report
+    )
     with run.doors.checkpoints(run.settings) as saver, contextlib.closing(wiring.workshop):
         graph = build_supervisor(supervisor, saver)
         try:
             waiting = _drive(run, wiring, graph, saver, attempt)
         except KeyboardInterrupt:
+            run.doors.halt.ask()  # tasks in other threads begin nothing more
+            run.journal.append(INTERRUPTED, {"attempt": attempt}, run=run.id)
             run.doors.say(f"interrupted; go on with: opswright --resume {run.id}")
             raise
         result = run.stands(attempt, wiring.ledger.spent, waiting)
@@ -217,6 +244,11 @@ def _plan(run: _Run, wiring: Wiring) -> Plan:
     if plan is not None:
         return plan
     request = run.request()
+    if named := request.get("specialists"):
+        tasks = [Planned(f"t{number}", name, request["request"]) for number, name in enumerate(named, 1)]
+        plan = Plan(tuple(tasks))
+        run.journal.append(PLAN, plan.as_json(), run=run.id, key=f"{run.id}/{PLAN}")
+        return plan
     files = with_roles(_files(request), run.manifests)
     plan = plan_request(request["request"], files, run.manifests, wiring.routing_models(), run.doors.say)
     run.journal.append(PLAN, plan.as_json(), run=run.id, key=f"{run.id}/{PLAN}")
@@ -224,7 +256,10 @@ def _plan(run: _Run, wiring: Wiring) -> Plan:
 
 
 def _inputs(run: _Run, planned: Planned, earlier: Sequence[TaskOutcome]) -> Mapping[str, Json]:
-    files = with_roles(_files(run.request()), run.manifests)
+    request = run.request()
+    before = [read_outcome(payload) for payload in request.get("earlier", ())]
+    earlier = [*(one for one in before if one.specialist == planned.specialist), *earlier]
+    files = with_roles(_files(request), run.manifests)
     return inputs_of(planned, files, earlier, manifest_of(run.manifests, planned.specialist))
 
 

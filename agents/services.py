@@ -1,8 +1,9 @@
 """What the loop is handed: every door to the outside, so that tests and evals can hand in others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from opswright.agents.halting import Halt
 from opswright.agents.ledger import Ledger
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Lesson
@@ -30,3 +31,4 @@ class Services:
     say: Callable[[str], None]
     tier: str = "auto"
     dry_run: bool = False
+    halt: Halt = field(default_factory=Halt)

@@ -15,6 +15,7 @@ from opswright.agents.answers import word
 from opswright.agents.episode import TASK, Episode
 from opswright.agents.outcomes import ACCEPTED, REJECTED, RESUMABLE, TaskOutcome, failed, read_outcome
 from opswright.agents.plans import Plan, Planned
+from opswright.agents.progress import Report, nobody, step_of
 from opswright.errors import OpswrightError
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Json, Task, as_json
@@ -38,17 +39,21 @@ class Supervisor:
     """The nodes of the supervisor's graph.
 
     `plan()` finds the run's plan (again after a kill); `inputs(planned, earlier)` makes a task's inputs; `loop(task)`
-    is the compiled loop for one task.
+    is the compiled loop for one task; `report` is told of each task's steps.
     """
 
     journal: Journal
     plan: Callable[[], Plan]
     inputs: Callable[[Planned, Sequence[TaskOutcome]], Mapping[str, Json]]
     loop: Callable[[Task], Any]
+    report: Report = nobody
 
     def plan_tasks(self, state: RunState) -> dict[str, Any]:
         """Which tasks, and which waits for which."""
-        return {"tasks": [{"id": one.id, "after": list(one.after)} for one in self.plan().tasks]}
+        tasks = self.plan().tasks
+        for one in tasks:
+            self.report(step_of(one, "planned"))
+        return {"tasks": [{"id": one.id, "after": list(one.after)} for one in tasks]}
 
     def ready(self, state: RunState) -> Any:
         """A step for every task that waits for nothing more; the answer when none is left."""
@@ -65,11 +70,15 @@ class Supervisor:
         episode = Episode(self.journal, run, id)
         if not self._ended_before(episode, attempt):
             planned = self.plan().task(id)
+            self.report(step_of(planned, "begun"))
             try:
                 self._run(planned, episode, attempt)
             except OpswrightError as error:
                 outcome = failed(id, planned.specialist, planned.goal, error)
                 episode.write_outcome(attempt, outcome.as_json())
+            ended = episode.outcome(attempt)
+            if ended is not None:
+                self.report(step_of(planned, "ended", ended["reason"], ended["status"]))
         return {"done": [id]}
 
     def _ended_before(self, episode: Episode, attempt: int) -> bool:

@@ -11,12 +11,14 @@ from opswright.agents.approvals import Approvals
 from opswright.agents.checkpoints import open_checkpoints
 from opswright.agents.effects import Effects
 from opswright.agents.episode import Episode
+from opswright.agents.halting import Halt
 from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.loading import build
 from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Context, Models
+from opswright.agents.progress import Report, Step
 from opswright.agents.receipts import ReceiptContent, read_receipt, write_receipt, written_key
 from opswright.agents.remembering import TaskMemory
 from opswright.agents.services import Services
@@ -29,6 +31,8 @@ from opswright.settings import Settings
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+
+    from opswright.tools.models.toolcalls import Reply, Tool
 
 
 Trace = Callable[[Mapping[str, Json]], None]
@@ -64,6 +68,18 @@ class NoModels:
         """Raises ConfigError."""
         raise ConfigError(f"no model is configured for the {tier} tier", "models")
 
+    def reply(
+        self,
+        tier: Tier,
+        prompt_id: str,
+        inputs: Mapping[str, Json],
+        *,
+        tools: "Sequence[Tool]" = (),
+        turns: Sequence[Mapping[str, Json]] = (),
+    ) -> "Reply":
+        """Raises ConfigError."""
+        raise ConfigError(f"no model is configured for the {tier} tier", "models")
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -88,7 +104,9 @@ class Doors:
     `say` reports a step; `ask` shows an action's preview and the reason and returns a person's answer, None where
     nobody is there; `specialists`: folders of more specialists; `effects`: a folder of more effects; `checkpoints`
     opens the saver (`checkpoints.in_memory` for runs that nobody will resume), `journal` the journal; `surroundings`:
-    a session's own, shared by its runs and closed by whoever made them; a run without any makes and closes its own.
+    a session's own, shared by its runs and closed by whoever made them; a run without any makes and closes its own;
+    `ledger`: that of the session a run is a turn of, above the run's own; `report` is told of each task's steps, which
+    then are not said as well; `halt` stops the run.
     """
 
     say: Callable[[str], None] = lambda message: None
@@ -98,6 +116,9 @@ class Doors:
     checkpoints: Callable[[Settings], "AbstractContextManager[BaseCheckpointSaver[str]]"] = open_checkpoints
     journal: Callable[[Path], Journal] = Journal
     surroundings: SessionSurroundings | None = None
+    ledger: Ledger | None = None
+    report: Report | None = None
+    halt: Halt = field(default_factory=Halt)
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,8 @@ class Wiring:
     workshop: Workshop
     gateway: Metered  # one for all tasks: what it learned of the endpoints is learned once
     surroundings: SessionSurroundings
+    report: Report | None = None
+    halt: Halt = field(default_factory=Halt)
 
     def loop(self, task: Task) -> Any:
         """The compiled loop of one task. Raises ConfigError for a specialist that is not installed."""
@@ -122,12 +145,14 @@ class Wiring:
         ledger = self._task_ledger(task.id)
         models = self.gateway.metered(ledger, self._trace(task.id))
         memory = TaskMemory(Reflections(self.journal), episode)
+        say = self._saying(task)
         context = Context(
             models=models,
             memory=memory,
             surroundings=self.surroundings,
-            say=lambda message: self.say(f"{manifest.name}: {message}"),
+            say=lambda message: say(f"{manifest.name}: {message}"),
             remaining=lambda: ledger.remaining,
+            halted=self.halt.asked,
         )
         specialist = build(manifest, context)
         services = Services(
@@ -138,11 +163,23 @@ class Wiring:
             learn=memory.learn,
             recalled=memory.recalled,
             write_receipt=self._write_receipt,
-            say=self.say,
+            say=say,
             tier=self.choices.tier,
             dry_run=self.choices.dry_run,
+            halt=self.halt,
         )
         return build_loop(specialist, manifest, services)
+
+    def _saying(self, task: Task) -> Callable[[str], None]:
+        """How a task says what it does: as a step of its own where somebody looks at steps, else as a line."""
+        if self.report is None:
+            return self.say
+        report, name = self.report, f"{task.specialist}: "
+
+        def say(message: str) -> None:
+            report(Step(task.id, task.specialist, task.goal, "working", message.removeprefix(name)))
+
+        return say
 
     def first_task(self) -> str:
         """The task whose receipt `--receipt FILE` names; the others' stand beside it."""
@@ -202,12 +239,21 @@ def wire(
     """The services of one run. Says when there is no model."""
     rows = ((record.kind, record.payload) for record in journal.read(run=run))
     ledger = Ledger(
-        choices.budget, time.monotonic, name="session", carried=carried_over(rows, session=True), book=journal, run=run
+        choices.budget,
+        time.monotonic,
+        doors.ledger,
+        name="session" if doors.ledger is None else "turn",
+        carried=carried_over(rows, session=True),
+        book=journal,
+        run=run,
     )
-    workshop = workshop_of(settings, journal, choices.yes, doors.effects)
+    workshop = workshop_of(settings, journal, choices.yes, doors.effects, doors.halt)
     # A person who forces the solver tier is not asking a model, whatever is configured.
     gateway = NoModels() if choices.tier == Tier.SOLVER else gateway_of(settings, ledger)
-    wiring = Wiring(settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway, surroundings)
+    wiring = Wiring(
+        settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway, surroundings,
+        doors.report, doors.halt,
+    )  # fmt: skip
     if choices.tier == "auto" and not gateway.available():
         doors.say("no model is configured: the solver tier works alone")
     return wiring
@@ -229,7 +275,9 @@ def gateway_of(settings: Settings, ledger: Ledger) -> Metered:
     return open_gateway(settings, ledger)
 
 
-def workshop_of(settings: Settings, journal: Journal, yes: bool, plugins: Path | None = None) -> Workshop:
+def workshop_of(
+    settings: Settings, journal: Journal, yes: bool, plugins: Path | None = None, halt: Halt | None = None
+) -> Workshop:
     """Where actions are decided about and performed."""
     approvals = Approvals(journal, settings.approvals, yes=yes)
-    return Workshop(journal, approvals, settings.state_dir / "leases", Effects(plugins))
+    return Workshop(journal, approvals, settings.leases_dir, Effects(plugins), halt=halt or Halt())
