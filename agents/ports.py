@@ -259,6 +259,13 @@ class Manuals(Protocol):
 class Surroundings(Protocol):
     """What a task is given of the machine. Opened when it is first used, kept for the session, closed at its end."""
 
+    @property
+    def live(self) -> bool:
+        """False where recordings stand in for all environments: there is nothing to change then, so a trial and an
+        adoption have no actions.
+        """
+        ...
+
     def sandbox(self) -> "Sandbox":
         """Where commands run that nobody trusts. Raises SandboxUnavailable."""
         ...

@@ -24,15 +24,23 @@ if TYPE_CHECKING:
 class SessionSurroundings:
     """Implements the Surroundings port; shared by the threads of a session.
 
-    `mode` says what stands behind an environment (live, recording, recorded); `recordings` is the folder of the latter.
+    `mode` says what stands behind an environment (live, recording, recorded); `recordings` is the folder of the latter;
+    `seed` draws the samples of recorded surfaces, `record_with` is the command that a missing recording is told by.
     """
 
     settings: Settings
     mode: str = "live"
     recordings: Path | None = None
+    seed: int = 0
+    record_with: str = ""
     _held: dict[str, Closeable] = field(default_factory=dict, repr=False)
     _opening: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether there is anything to change."""
+        return self.mode != "recorded"
 
     def sandbox(self) -> "Sandbox":
         """The session's sandbox, no call of which gets more than the settings allow."""
@@ -42,9 +50,10 @@ class SessionSurroundings:
 
     def environment(self, name: str, live: "Callable[[], Environment]") -> "Environment":
         """The session's environment of this name, backed as the session was told."""
-        from opswright.sandboxes.environments.opening import open_environment
+        from opswright.sandboxes.environments.opening import COMMAND, About, open_environment
 
-        return self.hold(f"environment/{name}", lambda: open_environment(name, live, self.mode, self.recordings))
+        about = About(command=self.record_with or COMMAND, seed=self.seed)
+        return self.hold(f"environment/{name}", lambda: open_environment(name, live, self.mode, self.recordings, about))
 
     def hold(self, name: str, open: Callable[[], Held]) -> Held:
         """What `open` returned the first time. Two threads that ask for different names do not wait for each other."""
