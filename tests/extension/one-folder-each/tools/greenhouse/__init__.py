@@ -1,0 +1,1 @@
+"""What can be done in a greenhouse: look at a sensor, measure a day, set the controller."""
