@@ -54,6 +54,9 @@ class Limits:
         )
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Mount:
     """A file or folder of the host that the command sees at `inside`; read-only unless `writable`.
@@ -83,8 +86,8 @@ class Command:
 @dataclass(frozen=True)
 class Completed:
     """How a call ended. `exit_code` as a shell gives it (128 + signal; 127: no such program); `stopped_by`: the limit
-    that ended it (then `exit_code` is 137), else None; `met`: every limit it met, also those it survived; `cut`: streams
-    whose end is missing; `collected`: the files asked for that were there, were files and fitted into `disk_bytes`.
+    that ended it (then `exit_code` is 137), else None; `met`: every limit it met, also those it survived; `cut`: the
+    streams whose end is missing; `collected`: the files asked for that were there and fitted into `disk_bytes`.
 
     A call of which the kernel killed anything for want of memory was stopped by MEMORY, whatever the rest of it did.
     `cpu_seconds` and `peak_memory_bytes` are None where the backing cannot tell.
@@ -132,7 +135,7 @@ class Sandbox(Protocol):
         """Whether a call can be frozen at its memory limit and asked about; elsewhere it is stopped there."""
         ...
 
-    def run(self, command: Command, limits: Limits = Limits(), on_memory: OnMemory | None = None) -> Completed:
+    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
         """Runs one command to its end or its limit; whatever it started is gone afterwards.
 
         Raises InputError for a command that cannot be one (an empty argv, a file outside the working folder, a mount

@@ -1,0 +1,120 @@
+"""The process sandbox: each command in namespaces of its own, by bubblewrap, with rlimits and a control group.
+
+As root each call has a control group (memory, processors, processes), runs as nobody without any capability, and can be
+frozen at its memory limit where the kernel does that. As an ordinary user, or where no control group may be made:
+
+- the command runs as that user in a user namespace: what is mounted writable it writes with the user's own rights;
+- memory is limited for each process (RLIMIT_DATA) and looked at for all together every 50 ms, so that a call can be
+  above its limit for that long; memory that no process maps (pipes, deleted open files) is not seen, and the system
+  calls that make most of it are refused;
+- `cpus` is rounded up to whole processors, and nothing is told about time and memory used;
+- nothing is frozen: a call at its memory limit is stopped.
+
+Everywhere: a writable mount is the host's own disk, where only the size of each file is limited; and where the machine
+is neither x86-64 nor ARM 64, system calls are not filtered.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from opswright.errors import SandboxUnavailable
+from opswright.sandboxes.cgroups.leftovers import sweep
+from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
+from opswright.sandboxes.commands import check
+from opswright.sandboxes.ports import DEFAULT_LIMITS, MIB, Command, Completed, Limit, Limits, OnMemory
+from opswright.sandboxes.process import layout
+from opswright.sandboxes.process.starting import Plan, Running, start
+from opswright.sandboxes.process.streams import Streams
+from opswright.sandboxes.process.watching import Watch
+
+_STOPPED = 128 + 9
+_PROBE = Limits(memory_bytes=64 * MIB, pids=8, disk_bytes=MIB, seconds=20.0, output_bytes=4096)
+
+
+class ProcessSandbox:
+    """Holds nothing between calls; what calls of dead owners left is removed when it opens. See the module's text.
+
+    Raises SandboxUnavailable where bubblewrap is missing or may not make namespaces. `grouped=False` does without
+    control groups, as on a machine that permits none.
+    """
+
+    def __init__(self, grouped: bool = True) -> None:
+        found = shutil.which("bwrap")
+        if found is None:
+            raise SandboxUnavailable("the process sandbox needs bubblewrap (the program bwrap), which is not installed")
+        sweep()
+        self._plan = Plan(found, os.geteuid() == 0, grouped and _may_group(), Path.home())
+        self._freezes = self._plan.grouped and groups_freeze()
+        probe = self.run(Command(["true"]), _PROBE)
+        if not probe.succeeded:
+            reason = probe.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+            raise SandboxUnavailable(f"the process sandbox does not work here: {reason or probe.exit_code}")
+
+    @property
+    def name(self) -> str:
+        return "process"
+
+    @property
+    def freezes(self) -> bool:
+        return self._freezes
+
+    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+        check(command, limits)
+        running = start(self._plan, command, limits, freeze=self._freezes and on_memory is not None)
+        streams = Streams(
+            running.stdin, running.stdout, running.stderr, command.stdin, limits.output_bytes, running.monitor
+        )
+        try:
+            return _watched(command, limits, running, streams, on_memory)
+        finally:
+            streams.close()
+            running.close()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _watched(
+    command: Command, limits: Limits, running: Running, streams: Streams, on_memory: OnMemory | None
+) -> Completed:
+    folder, group = running.folder, running.group
+    assert folder is not None
+    watch = Watch(command, limits, running, folder, streams, on_memory)
+    began = time.monotonic()
+    running.go(layout.line(command))
+    stopped_by = watch.until_end()
+    seconds = time.monotonic() - began - watch.asked_s
+    running.end()
+    streams.drain()
+    if group is not None and group.killed_at_memory():
+        stopped_by = stopped_by or Limit.MEMORY
+    collected, too_large = folder.take(command.collect, limits.disk_bytes)
+    met = watch.met | (group.met() if group is not None else set())
+    met |= {limit for limit, is_met in _at_the_end(streams, folder.full() or too_large, stopped_by).items() if is_met}
+    return Completed(
+        exit_code=_STOPPED if stopped_by else running.exit_code() or 0,
+        stdout=streams.text("stdout"),
+        stderr=streams.text("stderr"),
+        seconds=seconds,
+        stopped_by=stopped_by,
+        met=frozenset(met),
+        cut=streams.cut,
+        collected=collected,
+        cpu_seconds=None if group is None else group.cpu_seconds(),
+        peak_memory_bytes=None if group is None else group.peak_memory(),
+    )
+
+
+def _at_the_end(streams: Streams, full: bool, stopped_by: Limit | None) -> dict[Limit, bool]:
+    found = {Limit.OUTPUT: bool(streams.cut), Limit.DISK: full}
+    return {**found, stopped_by: True} if stopped_by else found
+
+
+def _may_group() -> bool:
+    group = open_group(None, Limits(memory_bytes=16 * MIB, pids=1), freeze=False)
+    if group is None:
+        return False
+    group.close()
+    return True

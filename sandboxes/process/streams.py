@@ -1,0 +1,93 @@
+"""What goes in and out of a command through pipes, never holding more than the limit of it."""
+
+import os
+import selectors
+
+from opswright.sandboxes.ports import FLOOD_FACTOR
+
+_CHUNK = 65536
+
+
+class Streams:
+    """Our ends of the three pipes of one command; owns their descriptors. `ending` is one more to wake up for: readable
+    when the command has ended. `most`: bytes kept of each of its outputs.
+    """
+
+    def __init__(self, stdin: int, stdout: int, stderr: int, given: bytes, most: int, ending: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(ending, selectors.EVENT_READ, "ending")
+        self._given = memoryview(given)
+        self._most = most
+        self._kept = {"stdout": bytearray(), "stderr": bytearray()}
+        self._seen = {"stdout": 0, "stderr": 0}
+        for name, stream in (("stdout", stdout), ("stderr", stderr)):
+            os.set_blocking(stream, False)
+            self._selector.register(stream, selectors.EVENT_READ, name)
+        if given:
+            os.set_blocking(stdin, False)
+            self._selector.register(stdin, selectors.EVENT_WRITE, "stdin")
+        else:
+            os.close(stdin)
+
+    def wait(self, seconds: float) -> None:
+        """Moves what can be moved; returns after some event, or this time at the latest."""
+        for key, _ in self._selector.select(max(seconds, 0.0)):
+            if key.data == "stdin":
+                self._feed(key.fd)
+            elif key.data in self._kept:
+                self._read(key.fd, key.data)
+
+    def drain(self) -> None:
+        """Takes what is still in the pipes once nobody writes any more."""
+        for key in list(self._selector.get_map().values()):
+            if key.data in self._kept:
+                while self._read(key.fd, key.data):
+                    pass
+
+    def text(self, name: str) -> bytes:
+        """What was kept of a stream."""
+        return bytes(self._kept[name])
+
+    @property
+    def cut(self) -> frozenset[str]:
+        """The streams whose end was thrown away."""
+        return frozenset(name for name, seen in self._seen.items() if seen > self._most)
+
+    @property
+    def flooded(self) -> bool:
+        """Has one of them gone on far beyond the limit?"""
+        return any(seen > self._most * FLOOD_FACTOR for seen in self._seen.values())
+
+    def close(self) -> None:
+        """Closes the pipes; idempotent."""
+        for key in list((self._selector.get_map() or {}).values()):
+            if key.data != "ending":
+                self._done(key.fd)
+        self._selector.close()
+
+    def _read(self, descriptor: int, name: str) -> bool:
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            self._done(descriptor)
+            return False
+        kept = self._kept[name]
+        kept += chunk[: self._most - len(kept)]
+        self._seen[name] += len(chunk)
+        return True
+
+    def _feed(self, descriptor: int) -> None:
+        try:
+            self._given = self._given[os.write(descriptor, self._given[:_CHUNK]) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the command does not read any more
+            self._given = self._given[:0]
+        if not self._given:
+            self._done(descriptor)
+
+    def _done(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+        os.close(descriptor)
