@@ -5,6 +5,7 @@ The list is data (`concepts.txt`), general to operations work; `tests/knowledge/
 
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -31,7 +32,7 @@ def stem(word: str) -> str:
 def concepts(words: Sequence[str]) -> list[int]:
     """The numbers of the concepts that stems stand for, one or two at a time, with repetitions."""
     by_words = _word_list()[0]
-    phrases = (f"{first} {second}" for first, second in zip(words, words[1:], strict=False))
+    phrases = (f"{first} {second}" for first, second in itertools.pairwise(words))
     return [number for one in (*words, *phrases) for number in by_words.get(one, ())]
 
 

@@ -8,6 +8,7 @@ words stand for in operations work (concepts.txt).
 import functools
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -56,7 +57,8 @@ class Hashing:
             for bucket, value in self._values(text):
                 vector[bucket] += value
             vector *= weights
-            length = float(numpy.linalg.norm(vector))
+            # Summed exactly: what BLAS returns depends on where an array lies in memory.
+            length = math.sqrt(math.fsum((vector * vector).tolist()))
             vectors.append((vector / length if length else vector).tolist())
         return vectors
 
@@ -94,13 +96,11 @@ class Hashing:
 
         if self.fit is None:
             return numpy.ones(self.dimensions)
-        counts = numpy.array(self.fit.counts, dtype=float)
-        return numpy.log((1.0 + self.fit.documents) / (1.0 + counts)) + 1e-3
+        texts = 1.0 + self.fit.documents
+        return numpy.array([math.log(texts / (1.0 + count)) + 1e-3 for count in self.fit.counts])
 
     def _values(self, text: str) -> list[tuple[int, float]]:
         """(bucket, value) of every feature before IDF. Concepts have buckets of their own, the rest is hashed."""
-        import math
-
         words = stems(text)
         own = concept_count() if self.use_concepts else 0
         spoken_of = Counter(concepts(words) if self.use_concepts else ())

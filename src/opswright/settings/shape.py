@@ -179,6 +179,8 @@ class MemorySettings(_Section):
     embedder: Literal["hashing", "endpoint"] = "hashing"  # hashing needs no model and no network
     embedding_model: str | None = None  # with `endpoint`, as the endpoint names it
     embedding_base_url: str | None = None  # absent: `models.base_url`
+    embedding_key_env: str = "OPENAI_API_KEY"
+    embedding_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)  # 0: an own server
 
 
 @dataclass(frozen=True)
