@@ -1,0 +1,1 @@
+"""Environments: live, being recorded, played back."""
