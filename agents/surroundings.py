@@ -16,7 +16,6 @@ from opswright.settings import Settings
 
 if TYPE_CHECKING:
     from opswright.sandboxes.environments.ports import Environment
-
     from opswright.sandboxes.ports import Sandbox
 
 
