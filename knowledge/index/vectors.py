@@ -1,0 +1,197 @@
+"""The vectors of an index, in Chroma: a folder of this machine's, or a server.
+
+Every vector is our own; Chroma embeds nothing. The folder is shared by processes only under the index's lock, and a
+client that was open while another process wrote is not used again (`reopen`): it would not see what was written, and
+would write its own older state over it.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opswright.errors import ConfigError, EnvironmentFailed
+from opswright.knowledge.index.tables import Damaged
+from opswright.settings.shape import MemorySettings
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+
+BATCH = 512  # vectors sent at a time
+NEAREST = 10_000  # as many are looked through: below that a search is exhaustive, above it nearly so
+# Inner product: vectors are of unit length, and a text without any word has no direction at all.
+_HNSW = {"hnsw": {"space": "ip", "ef_construction": 200, "max_neighbors": 32}}
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Vectors:
+    """Collections of vectors by passage id. Raises Damaged, or EnvironmentFailed where a server does not answer."""
+
+    def __init__(self, open_client: Callable[[], "ClientAPI"], shared: bool, where: str) -> None:
+        self._open_client, self.shared, self._where = open_client, shared, where
+        self._client: ClientAPI | None = None
+        self._collections: dict[str, Collection] = {}
+
+    def reopen(self) -> None:
+        """Forgets everything that is held in memory; the next use reads it again."""
+        client, self._client, self._collections = self._client, None, {}
+        if client is not None:
+            with self._plain_errors(), contextlib.suppress(AttributeError):
+                client.close()  # type: ignore[attr-defined]
+
+    def forget(self) -> None:
+        """After a fork: what the parent holds open is the parent's."""
+        from chromadb.api.shared_system_client import SharedSystemClient
+
+        self._client, self._collections = None, {}
+        SharedSystemClient.clear_system_cache()
+
+    def create(self, name: str, metadata: Mapping[str, str | int]) -> None:
+        """Makes an empty collection."""
+        with self._plain_errors():
+            self._collections[name] = self._opened().create_collection(
+                name, metadata=dict(metadata), embedding_function=None, configuration=_HNSW  # type: ignore[arg-type]
+            )  # fmt: skip
+
+    def names(self) -> list[str]:
+        """Every collection there is, of other journals and programs too."""
+        with self._plain_errors():
+            found: list[str] = []
+            while page := self._opened().list_collections(limit=500, offset=len(found)):
+                found += [one.name for one in page]
+            return found
+
+    def drop(self, name: str) -> None:
+        """Removes a collection."""
+        self._collections.pop(name, None)
+        with self._plain_errors():
+            self._opened().delete_collection(name)
+
+    def metadata(self, name: str) -> Mapping[str, Any]:
+        """What was written down when the collection was made."""
+        return self._collection(name).metadata or {}
+
+    def count(self, name: str) -> int:
+        """How many vectors there are."""
+        with self._plain_errors():
+            return int(self._collection(name).count())
+
+    def put(self, name: str, ids: Sequence[str], vectors: Sequence[Sequence[float]]) -> None:
+        """Adds vectors, or replaces those of the same id."""
+        import numpy
+
+        with self._plain_errors():
+            collection = self._collection(name)
+            for start in range(0, len(ids), BATCH):
+                batch = numpy.asarray(vectors[start : start + BATCH], dtype=numpy.float32)
+                collection.upsert(ids=list(ids[start : start + BATCH]), embeddings=batch)
+
+    def remove(self, name: str, ids: Sequence[str]) -> None:
+        """Removes vectors; ids that are not there do no harm."""
+        with self._plain_errors():
+            collection = self._collection(name)
+            for start in range(0, len(ids), BATCH):
+                collection.delete(ids=list(ids[start : start + BATCH]))
+
+    def nearest(self, name: str, vector: Sequence[float], most: int) -> list[tuple[str, float]]:
+        """(id, inner product) of the nearest, out of NEAREST looked at; the nearest first, equal ones by id."""
+        import numpy
+
+        with self._plain_errors():
+            collection = self._collection(name)
+            among = min(collection.count(), NEAREST)
+            if among == 0:
+                return []
+            query = numpy.asarray([vector], dtype=numpy.float32)
+            answer = collection.query(query_embeddings=query, n_results=among, include=["distances"])
+            (ids,), (distances,) = answer["ids"], answer["distances"] or [[]]
+            return sorted(((id, 1.0 - far) for id, far in zip(ids, distances, strict=True)), key=_nearness)[:most]
+
+    def of(self, name: str, ids: Sequence[str]) -> dict[str, Any]:
+        """Vectors by id, as they were put in; ids that are not there are left out."""
+        with self._plain_errors():
+            answer = self._collection(name).get(ids=list(ids), include=["embeddings"])
+            embeddings = answer["embeddings"]
+            return dict(zip(answer["ids"], embeddings if embeddings is not None else [], strict=True))
+
+    def _collection(self, name: str) -> "Collection":
+        from chromadb.errors import NotFoundError
+
+        if name not in self._collections:
+            with self._plain_errors():
+                try:
+                    self._collections[name] = self._opened().get_collection(name, embedding_function=None)
+                except (NotFoundError, ValueError) as error:
+                    raise Damaged(f"the collection {name} is missing") from error
+        return self._collections[name]
+
+    def _opened(self) -> "ClientAPI":
+        if self._client is None:
+            self._client = self._open_client()
+        return self._client
+
+    @contextlib.contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        import httpx
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (httpx.HTTPError, ConnectionError) as error:
+            raise EnvironmentFailed(f"{self._where} does not answer ({error}); is it running?") from error
+        except ChromaError as error:
+            if self.shared and "not found" not in str(error).lower():
+                raise EnvironmentFailed(f"{self._where} refuses ({str(error)[:200]})") from error
+            raise Damaged(str(error)[:200]) from error
+        except (ValueError, KeyError, OSError) as error:
+            if self.shared:
+                raise EnvironmentFailed(f"{self._where} does not answer as Chroma does ({str(error)[:200]})") from error
+            raise Damaged(str(error)[:200]) from error
+        except BaseException as error:
+            # Chroma's core is compiled; what it does not expect arrives as a panic, outside the tree of Exception.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise Damaged(str(error)[:200]) from error
+
+
+def _nearness(pair: tuple[str, float]) -> tuple[float, str]:
+    return -pair[1], pair[0]
+
+
+def open_vectors(settings: MemorySettings, folder: Path) -> Vectors:
+    """The vectors where the settings say they are. Raises ConfigError for a remote server without TLS."""
+    if settings.index == "embedded":
+        return Vectors(lambda: _embedded(folder), shared=False, where=str(folder))
+    if settings.host not in _LOOPBACK and not settings.tls:
+        raise ConfigError(f"the Chroma server {settings.host} is not on this machine: set tls = true", "memory.tls")
+    where = f"the Chroma server at {settings.host}:{settings.port}"
+    return Vectors(lambda: _served(settings, where), shared=True, where=where)
+
+
+def _embedded(folder: Path) -> "ClientAPI":
+    import chromadb
+    from chromadb.config import Settings
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+
+
+def _served(settings: MemorySettings, where: str) -> "ClientAPI":
+    import chromadb
+    from chromadb.config import Settings
+
+    token = os.environ.get(settings.token_env, "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        return chromadb.HttpClient(
+            settings.host,
+            settings.port,
+            ssl=settings.tls,
+            headers=headers,
+            settings=Settings(anonymized_telemetry=False),
+        )
+    except ValueError as error:
+        line = f"{where} does not answer; start one with `chroma run --host 127.0.0.1 --port {settings.port} --path …`"
+        raise EnvironmentFailed(line) from error
