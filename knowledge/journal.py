@@ -11,7 +11,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,17 @@ BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What is to be appended; fields as in Record."""
+
+    kind: str
+    payload: Json
+    key: str | None = None
+    run: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
     """One entry. `at` is seconds since the epoch; `key` is unique where there is one."""
 
@@ -56,6 +67,18 @@ class Record:
     task: str
     key: str | None
     payload: Json
+
+
+@dataclass(frozen=True)
+class Head:
+    """A record without its payload."""
+
+    seq: int
+    at: float
+    kind: str
+    run: str
+    task: str
+    key: str | None
 
 
 class Journal:
@@ -81,6 +104,18 @@ class Journal:
         """Appends under `key`; True for the one caller, of all processes, whose record it is."""
         return self._insert(kind, payload, run, task, key)[1]
 
+    def append_all(self, entries: Sequence[Entry]) -> tuple[int, ...]:
+        """Appends all of them or, when the process dies, none; each as `append` would. Their sequence numbers."""
+        return tuple(seq for seq, _ in self._insert_all(entries))
+
+    def last(self, kind: str) -> int:
+        """The sequence number of the newest record of a kind; 0 where there is none."""
+        with self._lock, self._plain_errors():
+            if not self.path.exists():
+                return 0
+            row = self._open().execute("SELECT max(seq) FROM records WHERE kind = ?", (kind,)).fetchone()
+            return int(row[0] or 0)
+
     def find(self, key: str) -> Record | None:
         """The record with this key."""
         rows = self._select("key = ?", (key,))
@@ -100,9 +135,18 @@ class Journal:
         wanted = {"kind": kind, "run": run, "task": task}
         named = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join([f"{name} = ?" for name in named] + ["seq > ?"])
-        while page := self._select(f"{where} ORDER BY seq LIMIT {PAGE}", (*named.values(), after)):
+        # A run's records of a kind are found among the run's: SQLite would go through all of that kind.
+        index = "INDEXED BY records_by_run" if run else ""
+        while page := self._select(f"{where} ORDER BY seq LIMIT {PAGE}", (*named.values(), after), index):
             yield from page
             after = page[-1].seq
+
+    def newest(self, kind: str, before: int | None = None) -> Iterator[Head]:
+        """Records of a kind, newest first, without their payloads: however big the journal is, only those asked for."""
+        last = 2**63 - 1 if before is None else before
+        while page := self._heads(kind, last):
+            yield from page
+            last = page[-1].seq
 
     def close(self) -> None:
         """Lets go of the file; the next use opens it again."""
@@ -112,41 +156,58 @@ class Journal:
             self._connection = None
 
     def _insert(self, kind: str, payload: Json, run: str, task: str, key: str | None) -> tuple[int, bool]:
+        return self._insert_all([Entry(kind, payload, key, run, task)])[0]
+
+    def _insert_all(self, entries: Sequence[Entry]) -> list[tuple[int, bool]]:
         # ASCII escapes: a lone surrogate in what a model or a file said must not make the record unwritable.
-        text = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        texts = [json.dumps(one.payload, sort_keys=True, separators=(",", ":"), allow_nan=False) for one in entries]
         with self._lock, self._plain_errors():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if key is not None:
-                    row = connection.execute("SELECT seq FROM records WHERE key = ?", (key,)).fetchone()
-                    if row is not None:
-                        connection.execute("ROLLBACK")
-                        return int(row[0]), False
-                cursor = connection.execute(
-                    "INSERT INTO records (at, kind, run, task, key, payload) VALUES (?, ?, ?, ?, ?, ?)",
-                    (self._clock(), kind, run, task, key, text),
-                )
+                done = [self._insert_one(connection, *pair) for pair in zip(entries, texts, strict=True)]
                 connection.execute("COMMIT")
-            except sqlite3.Error:
+            except BaseException:
                 if connection.in_transaction:
                     with contextlib.suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
                 raise
-            return int(cursor.lastrowid or 0), True
+            return done
 
-    def _select(self, where: str, values: tuple[object, ...]) -> list[Record]:
+    def _insert_one(self, connection: sqlite3.Connection, entry: Entry, text: str) -> tuple[int, bool]:
+        if entry.key is not None:
+            row = connection.execute("SELECT seq FROM records WHERE key = ?", (entry.key,)).fetchone()
+            if row is not None:
+                return int(row[0]), False
+        cursor = connection.execute(
+            "INSERT INTO records (at, kind, run, task, key, payload) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._clock(), entry.kind, entry.run, entry.task, entry.key, text),
+        )
+        return int(cursor.lastrowid or 0), True
+
+    def _select(self, where: str, values: tuple[object, ...], index: str = "") -> list[Record]:
         with self._lock, self._plain_errors():
             if not self.path.exists():  # nothing was ever written: reading makes no file
                 return []
             rows = self._open().execute(
-                f"SELECT seq, at, kind, run, task, key, payload FROM records WHERE {where}", values
+                f"SELECT seq, at, kind, run, task, key, payload FROM records {index} WHERE {where}", values
             )
             found = rows.fetchall()
         try:
             return [_record(row) for row in found]
         except (ValueError, RecursionError) as error:
             raise StoreFailed(f"{self.path}: the journal is damaged (a record is not JSON); move it away") from error
+
+    def _heads(self, kind: str, before: int) -> list[Head]:
+        with self._lock, self._plain_errors():
+            if not self.path.exists():
+                return []
+            rows = self._open().execute(
+                "SELECT seq, at, kind, run, task, key FROM records INDEXED BY records_by_kind "
+                f"WHERE kind = ? AND seq < ? ORDER BY seq DESC LIMIT {PAGE}",
+                (kind, before),
+            )
+            return [Head(*row) for row in rows.fetchall()]
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self._pid == os.getpid():
