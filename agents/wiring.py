@@ -16,6 +16,7 @@ from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.loading import build
 from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest
+from opswright.agents.manuals import SessionManuals
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Context, Models
 from opswright.agents.progress import Report, Step
@@ -135,6 +136,7 @@ class Wiring:
     workshop: Workshop
     gateway: Metered  # one for all tasks: what it learned of the endpoints is learned once
     surroundings: SessionSurroundings
+    manuals: SessionManuals
     report: Report | None = None
     halt: Halt = field(default_factory=Halt)
 
@@ -149,6 +151,7 @@ class Wiring:
         context = Context(
             models=models,
             memory=memory,
+            manuals=self.manuals,
             surroundings=self.surroundings,
             say=lambda message: say(f"{manifest.name}: {message}"),
             remaining=lambda: ledger.remaining,
@@ -252,7 +255,7 @@ def wire(
     gateway = NoModels() if choices.tier == Tier.SOLVER else gateway_of(settings, ledger)
     wiring = Wiring(
         settings, choices, manifests, journal, run, doors.say, ledger, workshop, gateway, surroundings,
-        doors.report, doors.halt,
+        SessionManuals(settings, journal, ledger, doors.say), doors.report, doors.halt,
     )  # fmt: skip
     if choices.tier == "auto" and not gateway.available():
         doors.say("no model is configured: the solver tier works alone")
