@@ -140,7 +140,8 @@ def _permits(
     if gate.refused:
         raise ApprovalRefused(gate.refused)
     for action, reason in gate.pending:
-        workshop.approvals.ask(action, reason)  # no run to resume: `apply` again goes on
+        # No run to resume: `apply` again goes on. The task is the receipt's, by which it is found to be deleted.
+        workshop.approvals.ask(action, reason, task=run.rpartition("-")[0])
     if gate.pending:
         action, reason = gate.pending[0]
         hashes = " ".join(waiting.hash for waiting, _ in gate.pending)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opswright.errors import ApprovalNeeded, ApprovalRefused, InputError
+from opswright.knowledge.erasure import ERASED
 from opswright.knowledge.journal import Journal, Record
 from opswright.nouns import Action, Json, Permit, Risk, as_json
 from opswright.settings import ApprovalSettings
@@ -147,7 +148,8 @@ def asked(journal: Journal, prefix: str) -> Asked:
     wanted = prefix.strip().lower()
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST_PREFIX},64}}", wanted):
         raise InputError(f"give at least the first {SHORTEST_PREFIX} hex digits of the action's hash", "HASH")
-    found = {r.payload["action_hash"]: r for r in journal.read("approval.asked") if _begins(r, wanted)}
+    every = (record for record in journal.read("approval.asked") if ERASED not in record.payload)
+    found = {record.payload["action_hash"]: record for record in every if _begins(record, wanted)}
     if not found:
         raise InputError(f"no action with the hash {wanted} is waiting for approval", "HASH")
     if len(found) > 1:

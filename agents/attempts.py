@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from opswright.agents.approvals import read_action
+from opswright.knowledge.erasure import ERASED
 from opswright.knowledge.journal import Journal, Record
 from opswright.nouns import Action, Json, UndoOp, as_json, digest
 
@@ -55,6 +56,7 @@ class Attempt:
     result: Json
     how_undone: How | None
     kept: bool
+    erased: bool = False  # its text and captured values were deleted
 
     @property
     def open(self) -> bool:
@@ -194,6 +196,7 @@ class Attempts:
             result=None if done is None else done.payload["result"],
             how_undone=None if undone is None else How(undone.payload["how"]),
             kept=self._journal.find(f"kept:{name}") is not None,
+            erased=ERASED in payload,
         )
 
     def _lease(self, name: str, lease: str) -> str:

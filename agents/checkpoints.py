@@ -8,11 +8,12 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from opswright.errors import ConfigError, StoreFailed
+from opswright.knowledge.erasure import compact
 from opswright.knowledge.sqlite_errors import advice
 from opswright.settings import Settings
 
@@ -51,6 +52,21 @@ def open_checkpoints(
         return
     with _sqlite(settings.checkpoints_path, lock_timeout_s) as sqlite:
         yield sqlite
+
+
+def forget_threads(settings: Settings, threads: Sequence[str]) -> None:
+    """Deletes the checkpoints of threads, and rewrites the file so that none of their bytes is left; idempotent."""
+    sqlite = settings.checkpoints.backend == "sqlite"
+    if sqlite and not settings.checkpoints_path.exists():
+        return
+    with open_checkpoints(settings) as saver:
+        for thread in threads:
+            saver.delete_thread(thread)
+        if not sqlite:
+            for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes"):
+                cast(Any, saver).conn.execute(f"VACUUM {table}")
+    if sqlite:
+        compact(settings.checkpoints_path, application_id=0)
 
 
 @contextlib.contextmanager

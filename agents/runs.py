@@ -5,12 +5,10 @@ an exit code; whatever ended it can be mended and `resume` goes on from there, i
 """
 
 import contextlib
-import fcntl
-import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from opswright.agents.checkpoints import DURABILITY
 from opswright.agents.episode import Episode
 from opswright.agents.files import File, read_file, read_files
 from opswright.agents.ledger import carried_over
+from opswright.agents.locks import held, run_lock
 from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.outcomes import RESUMABLE, TaskOutcome, read_outcome
 from opswright.agents.planning import inputs_of, plan_request, with_roles
@@ -30,9 +29,10 @@ from opswright.agents.results import Question, RunResult, stand_of
 from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
 from opswright.agents.surroundings import SessionSurroundings
 from opswright.agents.wiring import Choices, Doors, Wiring, manifest_of, wire
-from opswright.errors import EnvironmentFailed, InputError, StoreFailed
+from opswright.errors import InputError
+from opswright.knowledge.erasure import ERASING
 from opswright.knowledge.journal import Journal
-from opswright.nouns import Json, Task, Usage
+from opswright.nouns import Json, Task, Usage, as_json
 from opswright.redaction import Redactor
 from opswright.settings import Settings
 
@@ -51,7 +51,8 @@ def start(
 ) -> RunResult:
     """Runs a request in words with its files, or tasks that are independent of each other.
 
-    `following`: what a turn of a session takes over from the turns before it. Raises InputError, ConfigError and StoreFailed; how tasks end, errors of theirs included, is in the result.
+    `following`: what a turn of a session takes over from the turns before it. Raises InputError, ConfigError and
+    StoreFailed; how tasks end, errors of theirs included, is in the result.
     """
     doors = doors or Doors()
     if choices.receipt is not None:
@@ -108,7 +109,10 @@ def resume(run: str, settings: Settings, choices: Choices, doors: Doors | None =
     journal = doors.journal(settings.journal_path)
     record = journal.find(f"{run}/{RUN}")
     if record is None:
-        raise InputError("there is no such run; `opswright sessions` lists them", run)
+        raise InputError("there is no such run; `opswright sessions list` shows what there is", run)
+    turn = journal.find(f"turn:{run}")
+    if journal.find(f"{ERASING}:{run if turn is None else turn.run}") is not None:
+        raise InputError("was deleted; nothing of it is left to go on with", run)
     chosen = replace(choices, **_chosen(record.payload))
     return _run(_Run(settings, chosen, doors, read_manifests(doors.specialists), journal, run))
 
@@ -158,8 +162,8 @@ class _Run:
 
 
 def _run(run: _Run) -> RunResult:
-    lock = run.settings.state_dir / "runs" / f"{run.id}.lock"
-    with _held(lock, run.id):
+    lock = run_lock(run.settings, run.id)
+    with held(lock, f"run {run.id} is at work in another process; wait for it to end"):
         ended = run.ended()
         final = bool(ended) and ended[-1]["status"] not in RESUMABLE
         result = run.stands(len(ended) - 1) if final else _attempt(run, len(ended))
@@ -180,7 +184,11 @@ def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) 
     supervisor = Supervisor(
         run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop, report
     )
-    with run.doors.checkpoints(run.settings) as saver, contextlib.closing(wiring.workshop):
+    with (
+        run.doors.checkpoints(run.settings) as saver,
+        contextlib.closing(wiring.workshop),
+        contextlib.closing(wiring.manuals),
+    ):
         graph = build_supervisor(supervisor, saver)
         try:
             waiting = _drive(run, wiring, graph, saver, attempt)
@@ -191,21 +199,23 @@ def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) 
             raise
         result = run.stands(attempt, wiring.ledger.spent, waiting)
         if not waiting:
-            payload = {"attempt": attempt, "status": result.status, "exit_code": int(result.exit_code)}
+            ended = {"attempt": attempt, "status": result.status, "exit_code": int(result.exit_code)}
+            payload = {**ended, "usage": as_json(result.usage)}
             run.journal.append(ENDED, payload, run=run.id, key=f"{run.id}/{attempt}/{ENDED}")
-            saver.delete_thread(_thread(run, attempt))  # the journal says how it ended; nobody goes on from here
+            saver.delete_thread(thread_of(run.id, attempt))  # the journal says how it ended; nobody goes on from here
     return result
 
 
-def _thread(run: _Run, attempt: int) -> str:
-    return f"{run.id}.{attempt}"
+def thread_of(run: str, attempt: int) -> str:
+    """The checkpoints' thread of an attempt at a run."""
+    return f"{run}.{attempt}"
 
 
 def _drive(run: _Run, wiring: Wiring, graph: Any, saver: Any, attempt: int) -> tuple[Question, ...]:
     """Invokes the graph until it ends or waits for somebody who is not there; returns what it then waits for."""
     from langgraph.types import Command
 
-    config = {"configurable": {"thread_id": _thread(run, attempt)}, "recursion_limit": STEP_LIMIT}
+    config = {"configurable": {"thread_id": thread_of(run.id, attempt)}, "recursion_limit": STEP_LIMIT}
     payload: Any = {"run": run.id, "attempt": attempt} if saver.get_tuple(config) is None else None
     while True:
         state = graph.invoke(payload, config, durability=DURABILITY)
@@ -274,21 +284,3 @@ def _chosen(payload: Mapping[str, Json]) -> dict[str, Any]:
         "dry_run": payload["dry_run"],
         "receipt": None if receipt is None else Path(receipt),
     }
-
-
-@contextlib.contextmanager
-def _held(lock: Path, run: str) -> Iterator[None]:
-    """One process at a run; the kernel lets go of the lock when its holder dies."""
-    try:
-        lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreFailed(f"{lock}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EnvironmentFailed(f"run {run} is at work in another process; wait for it to end") from error
-        yield
-    finally:
-        os.close(descriptor)

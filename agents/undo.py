@@ -60,7 +60,8 @@ class Undoer:
         if attempt.how_undone is not None:
             return Undone(id, attempt.action.effect, f"already undone ({attempt.how_undone})")
         if attempt.undo is None:
-            raise ApprovalRefused(f"{attempt.action.effect} cannot be undone: it is {attempt.action.risk}")
+            why = "its undo record was deleted with its session" if attempt.erased else f"it is {attempt.action.risk}"
+            raise ApprovalRefused(f"{attempt.action.effect} cannot be undone: {why}")
         self.take_back(attempt, How.PERSON, force=force)
         sweep(self._leases, self._journal)
         return Undone(id, attempt.action.effect, "undone")

@@ -19,6 +19,7 @@ from opswright.nouns import Json, Outcome, Verdict, digest
 from opswright.redaction import Redactor
 
 KIND = "reflection"
+FORGOTTEN = "forgotten"  # the event of a lesson that was deleted with the session it came from
 DAY_S = 86400.0
 EXPIRES_AFTER_DAYS = 180.0  # unless confirmed again in the meantime
 HARM_RETIRES = 2  # harmful uses more than helpful ones
@@ -202,6 +203,8 @@ def fold(rows: Iterable[tuple[float, Mapping[str, Json]]], now: float, expires_a
     """The lessons that (time, event) rows add up to at the time `now`. Pure."""
     found: dict[str, Reflection] = {}
     for at, event in rows:
+        if event["event"] == FORGOTTEN:
+            continue
         old = found.get(event["id"])
         if event["event"] == "learned":
             found[event["id"]] = _learned(old, event, at)

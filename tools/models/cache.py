@@ -10,14 +10,16 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from opswright.errors import StoreFailed
 from opswright.tools.models.talk import Answer
 
 T = TypeVar("T")
+FILE = "answers.sqlite3"  # in the cache folder
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     question TEXT PRIMARY KEY, category TEXT NOT NULL, made REAL NOT NULL, used REAL NOT NULL,
@@ -97,3 +99,18 @@ class Cache:
                 database.execute(SCHEMA)
                 return work(database)
         return None
+
+
+def forget(folder: Path, questions: Collection[str]) -> None:
+    """Drops the answers to these question hashes from the cache in a folder, and their bytes from its file."""
+    path = folder / FILE
+    if not questions or not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=30.0, isolation_level=None)) as database:
+            database.execute("PRAGMA secure_delete = ON")
+            database.execute(SCHEMA)
+            database.executemany("DELETE FROM answers WHERE question = ?", [(question,) for question in questions])
+            database.execute("VACUUM")
+    except sqlite3.Error as error:
+        raise StoreFailed(f"{path}: cached answers could not be deleted ({error}); try again") from error

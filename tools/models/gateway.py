@@ -15,7 +15,7 @@ from opswright.nouns import Json, Tier, Usage, as_json
 from opswright.redaction import Redactor
 from opswright.settings import Deployment, ModelSettings, Settings
 from opswright.tools.models import groups, structured
-from opswright.tools.models.cache import Cache, Keep
+from opswright.tools.models.cache import FILE, Cache, Keep
 from opswright.tools.models.calls import OnText
 from opswright.tools.models.endpoints import Endpoints
 from opswright.tools.models.metering import Meter
@@ -265,7 +265,7 @@ def open_gateway(
         recording = folder / "models.jsonl"
     keep = Keep(models.cache_days, models.cache_mb * 1024 * 1024)
     stores = Stores(
-        cache=Cache(settings.cache_dir / "answers.sqlite3", keep) if models.cache else None,
+        cache=Cache(settings.cache_dir / FILE, keep) if models.cache else None,
         recording=Recording(recording) if mode != "off" and recording is not None else None,
         replay=mode == "replay",
     )

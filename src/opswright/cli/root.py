@@ -29,7 +29,7 @@ _OWN = [
     ("undo", "opswright.cli.undoing:undo", "Undo what an action changed."),
     ("doctor", "opswright.cli.doctor:doctor", "Say what this machine offers and what is missing."),
     ("config", "opswright.cli.config:config", "Show every setting and where it comes from."),
-    ("sessions", "opswright.cli.sessions:sessions", "List earlier runs, and show one."),
+    ("sessions", "opswright.cli.sessions:sessions", "List, show, export and delete earlier sessions."),
 ]
 
 

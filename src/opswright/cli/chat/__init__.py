@@ -1,0 +1,1 @@
+"""How does a person talk to it: the chat at a terminal."""
