@@ -68,7 +68,14 @@ class ComparisonPart:
         rows = [_direction(new, old, asked, sampled, actions) for new, old, asked in directions]
         if case.data["group"] == "cloudfix-mutant":
             rows = [{name: row[name] for name in row if name not in TELLING} for row in rows]
-        return {"group": case.data["group"], "pair": told, "directions": rows}
+        right = not any(row["wrong"] for row in rows)
+        return {"passed": right, "group": case.data["group"], "pair": told, "directions": rows}
+
+    def show(self, case: Case) -> Json:
+        """What the pair is made of: two documents, or one and the kind of its fault."""
+        from opswright.tools.iam.actions import load
+
+        return {**case.data, "pair": _pair(self.folder, self.seed, case.data["group"], case.data["at"], load())[2]}
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
         """A line a group: wrong answers, undecided, times of the engine, of the peer, and their ratio."""

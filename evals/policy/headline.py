@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from opswright.evals import stats
-from opswright.evals.policy.cases import NoCase, build_case
+from opswright.evals.policy.cases import HeadlineCase, NoCase, build_case, request_value
 from opswright.evals.policy.corpus import Corpora
 from opswright.evals.policy.judging import judge
 from opswright.evals.policy.methods import GENERALISE, METHODS, STRICT, timed
@@ -46,6 +46,9 @@ class Headline:
             row |= judge(built, built.faulty if attempt.value is None else attempt.value, actions, self.seed)
             rows[name] = row
         return {
+            "passed": rows[GENERALISE]["passed"],
+            "score": rows[GENERALISE]["score"],
+            "tier": "solver",
             "corpus": built.document.corpus,
             "document": built.document.id,
             "faults": [{"kind": f.kind, "statement": f.index, "elements": list(f.elements)} for f in built.faults],
@@ -55,6 +58,12 @@ class Headline:
             "discarded": built.discarded,
             "rows": rows,
         }
+
+    def show(self, case: Case) -> Json:
+        """The true policy, the faulty one, the requests given and held back."""
+        from opswright.tools.iam.actions import load
+
+        return shown(build_case(self.seed, case.data["index"], Corpora(self.folder), load()))
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
         """Every method's row, then the breakdown of the generalising solver."""
@@ -68,6 +77,18 @@ class Headline:
         return Summary(
             self.name, tuple(tables), tuple(_goals(judged)), {"methods": _figures(judged)}, tuple(_notes(rows, judged))
         )
+
+
+def shown(built: HeadlineCase) -> dict[str, Json]:
+    """A case as a person looks at it."""
+    return {
+        "document": built.document.id,
+        "faults": [asdict(fault) for fault in built.faults],
+        "true": built.document.value,
+        "faulty": built.faulty,
+        "spec": built.spec,
+        "held_back": [request_value(f"h{at:02}", one) for at, one in enumerate(built.held, 1)],
+    }
 
 
 def _scores(rows: Sequence[Json], method: str) -> list[Json]:

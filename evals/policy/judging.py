@@ -38,15 +38,18 @@ def judge(case: HeadlineCase, value: Json, actions: ActionDatabase, seed: int) -
     if over is False and under is False:
         contradiction = _difference(repaired, true, actions, Random(f"equal/{seed}/{case.id}"))
     distance = edits(case.faulty, value)
+    equivalent, held = over is False and under is False and contradiction is None, right(repaired, case.held)
     return {
+        "passed": equivalent,
+        "score": held / len(case.held) if case.held else 0.0,
         "given": [right(repaired, case.given), len(case.given)],
-        "held": [right(repaired, case.held), len(case.held)],
+        "held": [held, len(case.held)],
         "held_fault": _of_region(repaired, case.held),
         "over": over,
         "over_witness": request_json(over_witness),
         "under": under,
         "under_witness": request_json(under_witness),
-        "equivalent": over is False and under is False and contradiction is None,
+        "equivalent": equivalent,
         "contradicted_by": request_json(contradiction),
         "wider": wider.found,
         "wider_witness": request_json(wider.witness),

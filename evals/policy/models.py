@@ -6,7 +6,6 @@ at the configured endpoint and added to it.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +15,31 @@ from opswright.evals import stats
 from opswright.evals.policy.cases import HeadlineCase, build_case
 from opswright.evals.policy.chosen import choose, digest_of, read_chosen, write_chosen
 from opswright.evals.policy.corpus import Corpora
+from opswright.evals.policy.headline import shown
 from opswright.evals.policy.judging import judge
-from opswright.evals.suites import Case, Goal, Summary, Table
+from opswright.evals.product import ANSWERS, run_case
+from opswright.evals.rows import COMMON
+from opswright.evals.suites import Case, Env, Goal, Setup, Summary, Table
 from opswright.evals.text import count, percent, share
-from opswright.nouns import Budget, Json, Task
-from opswright.settings import ModelSettings, Settings
+from opswright.nouns import Json, Task
+from opswright.settings import Settings
 
 COUNT, AMONG = 48, 120  # cases chosen, and headline cases they are chosen from
 TIERS = ("solver", "low", "mid", "high", "auto")
-CASES, ANSWERS = "cases.json", "models.jsonl"
+CASES = "cases.json"
 RECORD = "opswright eval run policy --part models --record, with OPENAI_BASE_URL or model tiers configured"
-# Far above what a task takes; a model without a price needs a limit on tokens.
-TASK_BUDGET = Budget(usd=5.0, tokens=400_000, seconds=1800.0, trials=12)
 GOAL = "Repair policy.json so that it meets spec.json. Somebody edited it and made mistakes."
 
 
 def recordings_folder() -> Path:
     """Where the project keeps the recording of this suite."""
     return Path(__file__).resolve().parents[1] / "recordings" / "policy"
+
+
+def models_part(setup: Setup) -> "Models":
+    """The part as a run of the suite wants it: every tier, or the solver and the one that was chosen."""
+    tiers = TIERS if setup.tier == "auto" else tuple(dict.fromkeys(("solver", setup.tier)))
+    return Models(setup.data_folder, setup.seed, setup.settings, setup.recordings, setup.record, tiers, env=setup.env)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Models:
     tiers: tuple[str, ...] = TIERS
     among: int = AMONG
     name: str = "models"
+    env: Env = "recorded"
 
     def prepare(self, fresh: bool, limit: int | None) -> None:
         """With `record`: chooses the cases where none are chosen yet, or anew with `fresh` (the recording goes too)."""
@@ -86,54 +93,33 @@ class Models:
             raise RecordingMissing(f"case {case.id} is not what was recorded any more; record it with {RECORD}")
         rows: dict[str, Json] = {}
         for tier in self.tiers:
-            rows[tier] = self._through(built, tier)
+            rows[tier] = self._through(case, built, tier)
             value = rows[tier].pop("value")
             rows[tier] |= judge(built, built.faulty if value is None else value, actions, self.seed)
         kinds = [fault.kind for fault in built.faults]
-        return {"why": data["why"], "document": built.document.id, "faults": kinds, "rows": rows}
+        told = {name: value for name, value in rows[self.tiers[-1]].items() if name in COMMON}
+        return {**told, "why": data["why"], "document": built.document.id, "faults": kinds, "rows": rows}
 
-    def _through(self, case: HeadlineCase, tier: str) -> dict[str, Json]:
+    def show(self, case: Case) -> Json:
+        """The headline case it is, and why it was chosen."""
+        from opswright.tools.iam.actions import load
+
+        built = build_case(case.data["seed"], case.data["index"], Corpora(self.folder), load())
+        return {"why": case.data["why"], **shown(built)}
+
+    def _through(self, case: Case, built: HeadlineCase, tier: str) -> dict[str, Json]:
         """The loop at one tier. Raises RecordingMissing."""
-        from opswright.agents.checkpoints import in_memory
-        from opswright.agents.runs import start
-        from opswright.agents.wiring import Choices, Doors
+        ran = run_case(self.setup, case, _task(built), tier=tier)
+        result = ran.result.result
+        value = result.get("policy") if isinstance(result, dict) and ran.result.status == "accepted" else None
+        return {"value": value, "result": value is not None, **ran.row()}
 
-        with tempfile.TemporaryDirectory(prefix="opswright-eval-") as state:
-            settings = self._settings(Path(state), tier)
-            choices = Choices(tier=tier, budget=TASK_BUDGET)
-            result = start(_task(case), settings, choices, Doors(checkpoints=in_memory))
-        outcome = result.outcomes[0]
-        if outcome.error == RecordingMissing.__name__:
-            raise RecordingMissing(outcome.reason)
-        value = result.result.get("policy") if isinstance(result.result, dict) and result.status == "accepted" else None
-        usage = result.usage
-        return {
-            "value": value,
-            "result": value is not None,
-            "status": result.status,
-            "reason": outcome.reason[:200],
-            "answered_by": outcome.tier,
-            "tried": [list(step) for step in outcome.tried],
-            "tokens_in": usage.tokens_in,
-            "tokens_out": usage.tokens_out,
-            "cost_usd": usage.cost_usd,
-            "calls": usage.calls,
-            "estimated": usage.estimated,
-            "seconds": usage.seconds,
-        }
-
-    def _settings(self, state: Path, tier: str) -> Settings:
-        """Settings of one run: own state, memory empty, answers recorded or replayed.
-
-        The solver's run knows of no model: with one it would leave its doubtful cases to it, and look worse than it is.
-        """
-        mode = "record" if self.record else "replay"
-        update = {"recording": mode, "recordings": self.recordings, "cache": False}
-        models = ModelSettings() if tier == "solver" else self.settings.models.model_copy(update=update)
-        budget = self.settings.budget.model_copy(update={"usd": TASK_BUDGET.usd, "tokens": TASK_BUDGET.tokens})
-        known = self.settings
-        return Settings(
-            state_dir=state, cache_dir=known.cache_dir, config_dir=known.config_dir, budget=budget, models=models
+    @property
+    def setup(self) -> Setup:
+        """What its runs are set up with."""
+        cases = self.recordings / "cases"  # there is none: nothing of an environment is recorded
+        return Setup(
+            self.settings, "policy", self.recordings, cases, self.folder, self.seed, env=self.env, record=self.record
         )
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:

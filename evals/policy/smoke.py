@@ -61,8 +61,11 @@ class Smoke:
             attempt = timed(method, policy, value)
             result = policy if attempt.value is None else attempt.value
             distance = edits(policy, result)
+            met = _met(result, spec)
             rows[name] = {
-                "met": _met(result, spec),
+                "passed": met == len(spec.requests),
+                "score": met / len(spec.requests),
+                "met": met,
                 "all": len(spec.requests),
                 "result": attempt.value is not None,
                 "statements": distance.statements,
@@ -70,7 +73,14 @@ class Smoke:
                 "ms": attempt.ms,
                 "cpu_ms": attempt.cpu_ms,
             }
-        return {"size": case.data["size"], "mended": len(mended), "rows": rows}
+        told = {name: rows[STRICT][name] for name in ("passed", "score")}
+        return {**told, "tier": "solver", "size": case.data["size"], "mended": len(mended), "rows": rows}
+
+    def show(self, case: Case) -> Json:
+        """The policy and its requests, on the screen alone."""
+        id, size = case.data["id"], case.data["size"]
+        item = _items(self.folder, f"policy/cloudfix_specs_{size}.json")[id]
+        return {"policy": _items(self.folder, FILES[CLOUDFIX])[id]["policy"], "requests": item["requests"]}
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
         """Every method for each size of request set; nothing of the data itself."""

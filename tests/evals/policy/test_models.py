@@ -7,7 +7,8 @@ import pytest
 
 from opswright.errors import InputError, RecordingMissing
 from opswright.evals.policy.chosen import AMBIGUOUS, RANDOM, choose, read_chosen
-from opswright.evals.policy.models import ANSWERS, CASES, TIERS, Models
+from opswright.evals.policy.models import CASES, TIERS, Models
+from opswright.evals.product import ANSWERS, model_settings
 from opswright.evals.results import ResultFile
 from opswright.evals.runner import run_part
 from opswright.evals.suites import Summary
@@ -60,8 +61,8 @@ def test_record_then_replay(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_solver_does_not_lean_on_a_model(folder: Path, tmp_path: Path) -> None:
     settings = _settings(tmp_path, "http://127.0.0.1:9/v1")
     part = Models(folder, SEED, settings, tmp_path, record=True)
-    assert part._settings(tmp_path, "solver").models.tiers() == ()
-    assert len(part._settings(tmp_path, "auto").models.tiers()) == 3
+    assert model_settings(part.setup, "solver").tiers() == ()
+    assert len(model_settings(part.setup, "auto").tiers()) == 3
 
 
 def test_a_case_that_changed_is_not_judged_by_old_answers(folder: Path, tmp_path: Path) -> None:
