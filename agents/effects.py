@@ -33,7 +33,7 @@ class Effects:
         if not NAME.fullmatch(name):
             raise InputError(f"{name[:80]!r} is not the name of an effect")
         module = self.file(name)
-        if module is None or not is_effect(module):
+        if module is None or not all(callable(getattr(module, part, None)) for part in PARTS):
             raise InputError(f"there is no effect {name!r}")
         return cast(Effect, module)
 
@@ -53,11 +53,6 @@ class Effects:
         least = getattr(self.load(action.effect), "RISK", Risk.READ)
         if MILDEST_FIRST.index(action.risk) < MILDEST_FIRST.index(least):
             raise ApprovalRefused(f"{action.effect} is {least}, and the action claims to be {action.risk}")
-
-
-def is_effect(module: ModuleType) -> bool:
-    """Whether it can change something and take it back."""
-    return all(callable(getattr(module, part, None)) for part in PARTS)
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from opswright.agents.effects import Effects, is_effect
+from opswright.agents.effects import Effects
 from opswright.agents.manifests import MANIFEST, Manifest
 from opswright.errors import ConfigError
 from opswright.nouns import Json, Risk
@@ -65,8 +65,10 @@ def read_tool(module: ModuleType, name: str) -> ToolFile:
     call_name = name.replace(".", "_")
     if not description or call_name == ANSWER_TOOL:
         raise ConfigError("must say in its docstring what it is for, and not be called answer", f"tool {name}")
-    run = getattr(module, "run", None) if risk is Risk.READ and not is_effect(module) else None
-    if risk is Risk.READ and not callable(run):
+    run = getattr(module, "run", None)
+    if risk is not Risk.READ or hasattr(module, "perform"):  # whatever it says of itself, an effect is no look
+        run = None
+    elif not callable(run):
         raise ConfigError("must have run(arguments, on)", f"tool {name}")
     if run is None:
         description += " You can only propose it: nothing is done before it was checked and approved."

@@ -1,0 +1,1 @@
+"""Conversations in which a model uses tools."""
