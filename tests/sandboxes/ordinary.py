@@ -1,0 +1,185 @@
+"""Contract of a sandbox, first part: what commands get, what they give back, and what is no command at all."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from opswright.errors import InputError
+from opswright.sandboxes.ports import MIB, Command, Limit, Limits, Mount, Sandbox
+from tests.sandboxes.host import PYTHON, python
+
+QUICK = Limits(memory_bytes=128 * MIB, disk_bytes=16 * MIB, seconds=30.0)
+
+_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+_ECHO = "import json,os,sys; json.dump([sys.argv[1:], dict(os.environ)], sys.stdout)"
+
+
+class OrdinaryCalls:
+    """Commands that mean no harm."""
+
+    @pytest.mark.parametrize(
+        "argv, code",
+        [
+            (["true"], 0),
+            (["sh", "-c", "exit 3"], 3),
+            (["sh", "-c", "kill -9 $$"], 137),
+            (["sh", "-c", "kill -TERM $$"], 143),
+            (["no-such-program"], 127),
+            (["./no-such-program"], 127),
+            (["a=b"], 127),
+            (["-x"], 127),
+            (["/etc/passwd"], 126),
+        ],
+    )
+    def test_the_exit_code_is_a_shells(self, sandbox: Sandbox, argv: list[str], code: int) -> None:
+        done = sandbox.run(Command(argv), QUICK)
+        assert (done.exit_code, done.stopped_by, done.succeeded) == (code, None, code == 0)
+
+    def test_both_streams_come_back_apart(self, sandbox: Sandbox) -> None:
+        done = sandbox.run(Command(["sh", "-c", "printf out; printf err >&2"]), QUICK)
+        assert (done.stdout, done.stderr, done.cut) == (b"out", b"err", frozenset())
+
+    @pytest.mark.parametrize("given", [b"", b"a line\n", bytes(range(256)) * 4096])
+    def test_stdin_is_given_whole_and_ends(self, sandbox: Sandbox, given: bytes) -> None:
+        done = sandbox.run(Command(["cat"], stdin=given), replace(QUICK, output_bytes=2 * MIB))
+        assert done.succeeded and done.stdout == given
+
+    def test_stdin_that_nobody_reads_does_no_harm(self, sandbox: Sandbox) -> None:
+        assert sandbox.run(Command(["true"], stdin=b"x" * MIB), QUICK).succeeded
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(arguments=st.lists(_TEXT, max_size=3), value=_TEXT)
+    def test_arguments_and_environment_arrive_as_they_are(
+        self, sandbox: Sandbox, arguments: list[str], value: str
+    ) -> None:
+        done = sandbox.run(Command([PYTHON, "-c", _ECHO, *arguments], environment={"GIVEN": value}), QUICK)
+        seen, environment = json.loads(done.stdout)
+        assert seen == arguments
+        assert environment["GIVEN"] == value
+
+    def test_the_environment_is_what_was_asked_for_and_a_few_defaults(self, sandbox: Sandbox) -> None:
+        _, environment = json.loads(sandbox.run(python(_ECHO), QUICK).stdout)
+        environment.pop("LC_CTYPE", None)  # Python's own
+        assert set(environment) <= {"PATH", "HOME", "LANG", "TMPDIR", "HOSTNAME", "PWD"}
+        assert environment["HOME"] == "/work"
+
+    def test_files_go_in_and_come_out(self, sandbox: Sandbox) -> None:
+        command = Command(
+            ["sh", "-c", "cat a/b/c > out && mkdir d && cp run.sh d && ./run.sh > d/said"],
+            files={"a/b/c": b"\0\xff", "run.sh": b"#!/bin/sh\necho ran\n"},
+            collect=["out", "d/said", "nothing", "d", "a/b/c"],
+        )
+        done = sandbox.run(command, QUICK)
+        assert done.succeeded, done.stderr
+        assert done.collected == {"out": b"\0\xff", "d/said": b"ran\n", "a/b/c": b"\0\xff"}
+
+    def test_only_ordinary_files_are_collected(self, sandbox: Sandbox) -> None:
+        code = "ln -s /etc/passwd link; ln -s /etc folder; mkfifo pipe; mkdir real; echo x > real/x; ln -s real alias"
+        paths = ["link", "folder/passwd", "pipe", "alias/x", "real/x"]
+        done = sandbox.run(Command(["sh", "-c", code], collect=paths), QUICK)
+        assert done.succeeded, done.stderr
+        assert done.collected == {"real/x": b"x\n"}
+
+    def test_no_more_is_collected_than_the_disk_holds(self, sandbox: Sandbox) -> None:
+        """Files with holes claim more than there is room for."""
+        code = "for name in 'abc': open(name, 'wb').truncate(700 << 10)"
+        done = sandbox.run(replace(python(code), collect=["a", "b", "c"]), replace(QUICK, disk_bytes=MIB))
+        assert done.succeeded, done.stderr
+        assert done.collected == {"a": bytes(700 << 10)}
+        assert Limit.DISK in done.met
+
+    def test_files_of_a_stopped_call_come_out_too(self, sandbox: Sandbox) -> None:
+        command = Command(["sh", "-c", "echo so far > log; while :; do sleep 1; done"], collect=["log"])
+        done = sandbox.run(command, replace(QUICK, seconds=1.0))
+        assert (done.stopped_by, done.exit_code) == (Limit.TIME, 137)
+        assert done.collected == {"log": b"so far\n"}
+
+    def test_the_working_folder_is_the_same_everywhere(self, sandbox: Sandbox) -> None:
+        done = sandbox.run(
+            Command(["sh", "-c", "cat /work/f && cd /tmp && touch t && test -w /dev/null"], files={"f": b"f"})
+        )
+        assert done.succeeded and done.stdout == b"f", done.stderr
+
+    def test_nothing_is_carried_to_the_next_call(self, sandbox: Sandbox) -> None:
+        places = "/tmp /work /dev/shm /var/tmp /run"
+        left = f"for d in {places}; do touch $d/left 2>/dev/null; done; true"
+        assert sandbox.run(Command(["sh", "-c", left]), QUICK).succeeded
+        found = sandbox.run(Command(["sh", "-c", f"for d in {places}; do ls $d/left 2>/dev/null; done; true"]), QUICK)
+        assert found.succeeded and found.stdout == b""
+
+    def test_mounts_are_read_only_unless_asked(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        for name in ("open", "shut"):
+            (tmp_path / name).mkdir(mode=0o777)
+            (tmp_path / name).chmod(0o777)
+            (tmp_path / name / "file").write_text(name)
+        (tmp_path / "open/file").chmod(0o666)
+        mounts = [
+            Mount(tmp_path / "open", "/data/open", writable=True),
+            Mount(tmp_path / "shut", "/data/shut"),
+            Mount(tmp_path / "shut/file", "/work/one"),
+        ]
+        code = (
+            "cat /data/open/file /data/shut/file one; echo new > /data/open/new; echo x > /data/shut/file; echo y > one"
+        )
+        done = sandbox.run(Command(["sh", "-c", code], mounts=mounts), QUICK)
+        assert done.stdout == b"openshutshut" and done.exit_code != 0
+        assert (tmp_path / "open/new").read_text() == "new\n"
+        assert (tmp_path / "shut/file").read_text() == "shut"
+        assert sorted(path.name for path in (tmp_path / "shut").iterdir()) == ["file"]
+
+    def test_what_it_used_is_told_where_the_backing_can(self, sandbox: Sandbox) -> None:
+        done = sandbox.run(python("b = bytearray(40 << 20); sum(range(200000))"), QUICK)
+        assert done.succeeded and done.seconds > 0
+        if done.peak_memory_bytes is not None:
+            assert 40 * MIB < done.peak_memory_bytes < 128 * MIB
+        if done.cpu_seconds is not None:
+            assert 0 < done.cpu_seconds < 20
+
+    def test_many_at_once_do_not_mix(self, sandbox: Sandbox) -> None:
+        def call(number: int) -> bytes:
+            argv = ["sh", "-c", "cat; cat own; echo $GIVEN; sleep 0.2; ls"]
+            given, own = f"in{number} ".encode(), f"file{number} ".encode()
+            command = Command(argv, stdin=given, environment={"GIVEN": f"env{number}"}, files={"own": own})
+            return sandbox.run(command, QUICK).stdout
+
+        with ThreadPoolExecutor(8) as pool:
+            said = list(pool.map(call, range(16)))
+        assert said == [f"in{number} file{number} env{number}\nown\n".encode() for number in range(16)]
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            Command([]),
+            Command([""]),
+            Command(["true", "a\0b"]),
+            Command(["true"], environment={"A=B": "c"}),
+            Command(["true"], environment={"": "c"}),
+            Command(["true"], environment={"A": "\0"}),
+            Command(["true"], files={"../out": b""}),
+            Command(["true"], files={"/etc/passwd": b""}),
+            Command(["true"], files={"": b""}),
+            Command(["true"], files={"a": b"", "a/b": b""}),
+            Command(["true"], files={"large": b"x" * (17 * MIB)}),
+            Command(["true"], collect=["a/../../etc/passwd"]),
+            Command(["true"], collect=["/etc/passwd"]),
+            Command(["true"], mounts=[Mount(Path("/no/such/folder"), "/data")]),
+            Command(["true"], mounts=[Mount(Path("/usr"), "data")]),
+            Command(["true"], mounts=[Mount(Path("/usr"), "/data/../etc")]),
+            Command(["true"], mounts=[Mount(Path("/usr"), "/")]),
+            Command(["true"], mounts=[Mount(Path("/usr"), "/usr/lib")]),
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_a_command_is_an_input_error(self, sandbox: Sandbox, command: Command) -> None:
+        with pytest.raises(InputError):
+            sandbox.run(command, QUICK)
+
+    @pytest.mark.parametrize("limits", [replace(QUICK, pids=0), replace(QUICK, seconds=-1.0), replace(QUICK, cpus=0.0)])
+    def test_limits_are_above_zero(self, sandbox: Sandbox, limits: Limits) -> None:
+        with pytest.raises(InputError):
+            sandbox.run(Command(["true"]), limits)

@@ -1,0 +1,37 @@
+"""Contract of a sandbox, fifth part: the program itself is killed in the middle of a call."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from opswright.sandboxes.cgroups.leftovers import leftovers
+from opswright.sandboxes.ports import Command, Limits, Mount, Sandbox
+from tests.processes import Child, wait_for
+from tests.sandboxes.host import new_mark, processes_with
+
+_LONG = Limits(seconds=600.0)
+# A child of it ignores every polite signal in a session of its own.
+_STUBBORN = """
+trap '' TERM INT HUP
+setsid sh -c 'touch /shared/started; while :; do sleep 1; done' $0
+"""
+
+
+class OwnersDeath:
+    """kill -9 of ours ends the call, at the latest when the next one of us opens a sandbox."""
+
+    def test_a_killed_owner_leaves_nothing_running(self, opening: Callable[[], Sandbox], tmp_path: Path) -> None:
+        tmp_path.chmod(0o777)
+        mark = new_mark()
+        command = Command(["sh", "-c", _STUBBORN, mark], mounts=[Mount(tmp_path, "/shared", writable=True)])
+
+        def work(say: Callable[[str], None]) -> None:
+            sandbox = opening()
+            sandbox.run(command, _LONG)
+
+        child = Child(work)
+        wait_for((tmp_path / "started").exists, "the call to run")
+        assert processes_with(mark)
+        child.kill()
+        opening().close()
+        wait_for(lambda: not processes_with(mark), "the call to end")
+        assert leftovers() == ()
