@@ -1,0 +1,124 @@
+"""What stands between the engine and the command: a few lines of shell that any image can run.
+
+It reads nothing but its input: one line with three sizes, then that many bytes of the line to run, of a tar archive of
+files, and of the command's own input. Until that line comes it has started nothing, so that it can be put under limits
+first. Neither the command nor its environment stands in what the engine logs.
+"""
+
+import io
+import shlex
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+
+from opswright.sandboxes.commands import environment, relative_parts
+from opswright.sandboxes.container.cell import SCRATCH
+from opswright.sandboxes.container.figures import REPORT
+from opswright.sandboxes.ports import WORKING_FOLDER, Command
+
+FOLDER = f"{SCRATCH}{WORKING_FOLDER}"  # the working folder's true place; in our image WORKING_FOLDER is a link to it
+REFUSED = 125  # the exit code of a script that could not set up
+READY = b"+"  # the first byte of its output: the command starts now
+
+# `kill -1` ends everything of this user in the container but the shell itself, also what left its session.
+SCRIPT = f"""
+exec 3>&2 2>/dev/null
+read -r line files given || exit {REFUSED}
+code=$(head -c "$line")
+mkdir -m 0700 {FOLDER} && cd {FOLDER} || exit {REFUSED}
+if [ "$files" != 0 ]; then head -c "$files" | tar -xf - 2>&3 || exit {REFUSED}; fi
+case $code in *'#go') ;; *) exit {REFUSED} ;; esac
+printf '{READY.decode()}'
+if [ "$given" = 0 ]; then (eval "$code") </dev/null 2>&3 3>&-
+else head -c "$given" | (eval "$code") 2>&3 3>&-
+fi
+status=$?
+kill -KILL -1
+exit $status
+"""
+
+
+def payload(command: Command, links: Mapping[str, str]) -> bytes:
+    """All that it reads. `links`: symbolic links to make in the working folder, by relative path."""
+    line, files = _line(command), _archive(command.files, links)
+    return b"%d %d %d\n" % (len(line), len(files), len(command.stdin)) + line + files + command.stdin
+
+
+def processes(command: Command) -> int:
+    """How many processes it adds to those of the command."""
+    return 2 if command.stdin else 1
+
+
+def _line(command: Command) -> bytes:
+    settings = [f"{name}={value}" for name, value in environment(command).items()]
+    # env takes a word with "=" for a setting, so that a program of such a name must not come right after it.
+    between = ["nice", "-n", "0"] if "=" in command.argv[0] else []
+    words = ["exec", "env", "-i", *settings, *between, *command.argv]
+    return f"{' '.join(shlex.quote(word) for word in words)}\n#go".encode("utf-8", "surrogateescape")
+
+
+def _archive(files: Mapping[str, bytes], links: Mapping[str, str]) -> bytes:
+    if not files and not links:
+        return b""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for folder in _folders([*files, *links]):
+            made = tarfile.TarInfo(folder)
+            made.type, made.mode = tarfile.DIRTYPE, 0o700
+            tar.addfile(made)
+        for path, target in links.items():
+            link = tarfile.TarInfo(path)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
+        for path, content in files.items():
+            file = tarfile.TarInfo("/".join(relative_parts(path)))
+            file.size, file.mode = len(content), 0o700
+            tar.addfile(file, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """Every folder above one of the paths, parents first."""
+    whole = [relative_parts(path) for path in paths]
+    return sorted({"/".join(parts[:end]) for parts in whole for end in range(1, len(parts))})
+
+
+# Run in the container when the call is over: ends what may still live of it, tells what the container has used, and
+# prints the files that were asked for, each after its size. It takes no link for a file: those are the command's own.
+AFTER = f"""
+kill -KILL -1
+printf '{READY.decode()}'
+most=$1; shift
+(
+{REPORT}
+)
+echo '== end'
+cd {FOLDER} || exit 0
+for path do
+  file=yes above=$path
+  while :; do
+    [ -L "./$above" ] && file=
+    case $above in */*) above=${{above%/*}} ;; *) break ;; esac
+  done
+  if [ -z "$file" ] || [ ! -f "./$path" ]; then echo none; continue; fi
+  [ -r "./$path" ] || chmod u+r "./$path"
+  size=$(wc -c <"./$path")
+  if [ "$size" -gt "$most" ]; then echo large; continue; fi
+  most=$((most - size))
+  echo $((size)); head -c "$size" "./$path"
+done
+"""
+
+
+def read_after(printed: bytes, paths: Sequence[str]) -> tuple[str, dict[str, bytes], bool]:
+    """What `AFTER` printed: the report, the files by path, and whether one was too large. Unfinished output gives what
+    is whole in it.
+    """
+    report, _, rest = printed.partition(b"== end\n")
+    files: dict[str, bytes] = {}
+    large = False
+    for path in paths:
+        said, _, rest = rest.partition(b"\n")
+        large = large or said == b"large"
+        if said.isdigit() and len(rest) >= int(said):
+            files[path], rest = rest[: int(said)], rest[int(said) :]
+    return report.decode("ascii", "replace"), files, large
