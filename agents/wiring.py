@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from opswright.agents.approvals import Approvals
 from opswright.agents.checkpoints import open_checkpoints
+from opswright.agents.dialogue.toolfiles import DeclaredTools
 from opswright.agents.effects import Effects
 from opswright.agents.episode import Episode
 from opswright.agents.halting import Halt
@@ -156,6 +157,9 @@ class Wiring:
             say=lambda message: say(f"{manifest.name}: {message}"),
             remaining=lambda: ledger.remaining,
             halted=self.halt.asked,
+            tools=DeclaredTools(manifest, self.workshop.effects),
+            note=episode.note,
+            trace=lambda kind, payload: episode.trace(kind, dict(payload)),
         )
         specialist = build(manifest, context)
         services = Services(
