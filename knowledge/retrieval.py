@@ -19,7 +19,7 @@ from opswright.knowledge.index.index import Index
 from opswright.knowledge.index.tables import Found
 from opswright.knowledge.index.vectors import open_vectors
 from opswright.knowledge.ingest.reading import Reading, read_manual
-from opswright.knowledge.journal import Journal
+from opswright.knowledge.journal import Entry, Journal
 from opswright.knowledge.manuals import checked_domain, entries
 from opswright.knowledge.ranking import bm25
 from opswright.knowledge.shelf import Shelf
@@ -72,15 +72,25 @@ class Library:
 
     def take(self, reading: Reading, domain: str) -> Taken:
         """Takes in what a reader made of a file."""
-        checked_domain(domain)
-        old = self.shelf.latest(domain, reading.source)
-        taken = len(reading.chunks)
+        taken, new = self._weighed(reading, domain)
+        if new:
+            self._journal.append_all(new)
+        return taken
+
+    def would_take(self, reading: Reading, domain: str) -> Taken:
+        """What `take` would return; nothing is written."""
+        return self._weighed(reading, domain)[0]
+
+    def _weighed(self, reading: Reading, domain: str) -> tuple[Taken, list[Entry]]:
+        """What becomes of a file, and what is to be appended for it."""
+        old = self.shelf.latest(checked_domain(domain), reading.source)
+        count = len(reading.chunks)
         if old is not None and (old.hash, old.reader) == (reading.hash, reading.reader):
             outcome: Literal["retired", "unchanged"] = "retired" if old.status == "retired" else "unchanged"
-            return Taken(reading.source, outcome, old.id, old.title, taken)
+            return Taken(reading.source, outcome, old.id, old.title, count), []
         new = entries(reading, domain, old.seq if old else 0)
-        self._journal.append_all(new)
-        return Taken(reading.source, "changed" if old else "new", new[-1].payload["id"], reading.title, taken)
+        id = new[-1].payload["id"]
+        return Taken(reading.source, "changed" if old else "new", id, reading.title, count), new
 
     def search(self, domain: str, query: str, limit: int = 5) -> tuple[Passage, ...]:
         """The passages of a domain that fit best, best first; of all domains where `domain` is empty.

@@ -122,6 +122,8 @@ class Index:
         if space is None:
             return []
         vector = self._embedder_of(space).embed([query])[0]
+        if len(vector) != space.dimensions:
+            raise _another_embedder(space, f"one of {len(vector)} dimensions")
         if not any(vector):
             return []
         live = self.tables.count(domain)[1]
@@ -296,12 +298,8 @@ class Index:
 
     def _check_embedder(self, spaces: Iterable[Space]) -> None:
         for space in spaces:
-            if (space.embedder, space.dimensions) != (self._embedder.name, self._embedder.dimensions):
-                raise ConfigError(
-                    f"the index was made with the embedder {space.embedder} ({space.dimensions} dimensions), and "
-                    f"{self._embedder.name} ({self._embedder.dimensions}) is configured: `opswright memory rebuild` "
-                    "makes it again, or set memory.embedder back"
-                )
+            if space.embedder != self._embedder.name:
+                raise _another_embedder(space, self._embedder.name)
 
     def _repair(self, damage: Damaged, attempt: int) -> None:
         if attempt > 1:
@@ -327,6 +325,13 @@ class Index:
         with self.tables.changing():
             self.tables.set_meta(generation=secrets.token_hex(6), writing=1)
         self._generation = ""
+
+
+def _another_embedder(space: Space, now: str) -> ConfigError:
+    return ConfigError(
+        f"the index was made with the embedder {space.embedder} ({space.dimensions} dimensions), and {now} is "
+        "configured: `opswright memory rebuild` makes it again, or set memory.embedder back"
+    )
 
 
 def fit_size(count: int) -> int:

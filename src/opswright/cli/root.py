@@ -23,6 +23,7 @@ opswright acts only on what it has checked.
 
 _OWN = [
     ("eval", "opswright.evals.commands:eval_group", "Run the evaluations and compare their reports."),
+    ("memory", "opswright.cli.memory:memory", "Take manuals in, search them, and look at what was learned."),
     ("verify", "opswright.cli.receipts:verify", "Check a receipt: its integrity, and its proofs once more."),
     ("apply", "opswright.cli.receipts:apply", "Adopt the result of a receipt."),
     ("approve", "opswright.cli.approvals:approve", "Approve one action by its hash."),
