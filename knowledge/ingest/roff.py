@@ -14,7 +14,29 @@ from opswright.knowledge.ingest.reading import Unreadable, text_of
 from opswright.knowledge.ingest.roff_text import arguments, logical_lines, spoken
 
 VERSION = 1
-_FONTS = {"B", "I", "R", "SM", "SB", "BI", "BR", "IB", "IR", "RB", "RI", "UR", "MT", "ME", "UE", "SY", "OP", "CW"}
+LONGEST_TAG = 160  # characters
+_FONTS = {
+    "B",
+    "I",
+    "R",
+    "SM",
+    "SB",
+    "BI",
+    "BR",
+    "IB",
+    "IR",
+    "RB",
+    "RI",
+    "UR",
+    "MT",
+    "ME",
+    "UE",
+    "SY",
+    "OP",
+    "CW",
+    "URL",
+    "MTO",
+}
 _BREAKS = {"br", "sp", "YS", "ti", "in", "ce", "fi", "bp"}
 _PARAGRAPHS = {"PP", "P", "LP", "HP", "Pp", "Lp"}
 _LITERAL_START, _LITERAL_END = {"nf", "EX", "Vb", "Bd", "TS", "DS", "verb"}, {"fi", "EE", "Ve", "Ed", "TE", "DE"}
@@ -89,7 +111,9 @@ class _Page:
             self._marked(words)
         elif macro == "It":
             self._entry(words_of(rest, self.name))
-        elif macro in ("RS", "Bl"):
+        elif macro == "RS":
+            self._indent()
+        elif macro == "Bl":
             self.depths.append(len(self.tags))
         elif macro in ("RE", "El"):
             self._leave()
@@ -170,6 +194,19 @@ class _Page:
         self.awaiting = awaiting
         if tag:
             self.parts.append(f"{tag}\n")
+
+    def _indent(self) -> None:
+        """A short line and an indented text below it are an entry too, as other formats are turned into man pages."""
+        floor = len(self.tags)
+        before, gap, line = "".join(self.parts).rstrip().rpartition("\n\n")
+        if 0 < len(line.strip()) <= LONGEST_TAG and "\n" not in line and not self.awaiting and not self.literal:
+            tag = " ".join(line.split())
+            self.parts = [before] if gap else []
+            if not self.tags or gap:
+                self.end_block()
+                self.tags.append(tag)
+            self.parts.append(f"{tag}\n")
+        self.depths.append(floor)
 
     def _leave(self) -> None:
         floor = self.depths.pop() if self.depths else 0

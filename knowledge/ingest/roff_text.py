@@ -74,6 +74,7 @@ def _without_definitions(lines: list[str]) -> Iterator[str]:
             if re.match(rf"[.']\s*{re.escape(end)}\s*$", line):
                 end = ""
             continue
+        line = re.sub(r"(?<!\\)\\\".*", "", line) if line[:1] in (".", "'") else line
         define = re.match(r"[.']\s*(?:de1?|dei1?|am1?|ami1?|ig)\b\s*(.*)", line)
         if define is not None:
             words = define[1].split()
