@@ -72,21 +72,29 @@ class Greenhouse:
     def trial(self, task: Task, proposal: Proposal, performer: Performer, permits: Mapping[str, Permit]) -> Observation:
         """Days under the present settings, then days under the proposed ones, paired by day."""
         work, house = read_work(task), self._house(read_work(task))
-        before = self._days(performer, house, "before", work.present)
+        before = self._days(performer, house, proposal, work.present)
         for action in self.trial_actions(task, proposal):
             performer.perform(action, permits[action.hash])
-        after = self._days(performer, house, "after", proposal.content)
+        after = self._days(performer, house, proposal, proposal.content)
         return Observation(
             proposal.id, {"pairs": [{"before": one, "after": two} for one, two in zip(before, after, strict=True)]}
         )
 
-    def _days(self, performer: Performer, house: Environment, name: str, settings: Mapping[str, Json]) -> list[Json]:
-        """One measurement a day, each taken once even where the process is killed in between."""
+    def _days(
+        self, performer: Performer, house: Environment, proposal: Proposal, settings: Mapping[str, Json]
+    ) -> list[Json]:
+        """One measurement a day, each taken once even where the process is killed in between. The days of a trial are
+        its own blocks: what is measured under one name was measured together.
+        """
 
         def measured(day: int) -> Json:
-            return house.call(MEASURE, {"configuration": dict(settings), "block": f"day {day}"})
+            block = f"{proposal.id} day {day}"
+            return performer.note(
+                f"{block} {dict(settings)}",
+                lambda: house.call(MEASURE, {"configuration": dict(settings), "block": block}),
+            )
 
-        return [performer.note(f"{name}/{day}", lambda day=day: measured(day)) for day in range(DAYS)]  # type: ignore[misc]
+        return [measured(day) for day in range(DAYS)]
 
     def adoption(self, task: Task, proposal: Proposal) -> Sequence[Action]:
         """The same change, for good."""

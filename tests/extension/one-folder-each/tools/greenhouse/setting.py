@@ -33,7 +33,7 @@ def perform(action: Action, permit: Permit, key: str) -> Json:
 
 def landed(arguments: Mapping[str, Json], key: str) -> bool | None:
     """Whether it is set so: setting it again changes nothing."""
-    return read(Path(arguments["path"])) == arguments["settings"]
+    return bool(read(Path(arguments["path"])) == arguments["settings"])
 
 
 def revert(captured: Mapping[str, Json], force: bool = False) -> None:
