@@ -4,9 +4,10 @@ As root each call has a control group (memory, processors, processes), runs as n
 frozen at its memory limit where the kernel does that. As an ordinary user, or where no control group may be made:
 
 - the command runs as that user in a user namespace: what is mounted writable it writes with the user's own rights;
-- memory is limited for each process (RLIMIT_DATA) and looked at for all together every 50 ms, so that a call can be
-  above its limit for that long; memory that no process maps (pipes, deleted open files) is not seen, and the system
-  calls that make most of it are refused;
+- what all processes of a call hold is added up every 20 ms, so that it can be above its limit for that long, each of
+  them by 256 MiB at most (RLIMIT_DATA); memory that no process maps (pipes, files that are open and deleted) is not
+  seen, and the system calls that make most of it are refused;
+- a refused fork is only known of when as many processes still run at such a look;
 - `cpus` is rounded up to whole processors, and nothing is told about time and memory used;
 - nothing is frozen: a call at its memory limit is stopped.
 

@@ -24,7 +24,7 @@ from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.groups import CallGroup
 from opswright.sandboxes.cgroups.opening import open_group
 from opswright.sandboxes.commands import NOBODY
-from opswright.sandboxes.ports import Command, Limits
+from opswright.sandboxes.ports import MIB, Command, Limits
 from opswright.sandboxes.process import layout, seccomp
 from opswright.sandboxes.process.folder import WorkingFolder
 from opswright.sandboxes.process.usage import children_of, processes_counted_with
@@ -32,6 +32,7 @@ from opswright.sandboxes.process.usage import children_of, processes_counted_wit
 START_S = 30.0  # a start takes hundredths of a second; past this the machine is in trouble
 END_S = 10.0
 _OPEN_FILES = 1024
+_LEAP_BYTES = 256 * MIB
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,10 @@ def _resources(plan: Plan, limits: Limits) -> list[str]:
     values = {"core": 0, "fsize": limits.disk_bytes + resource.getpagesize(), "nofile": files}
     if not plan.grouped:
         counted = processes_counted_with(NOBODY if plan.as_root else os.getuid(), own_namespace=not plan.as_root)
-        values["nproc"] = limits.pids + counted + 1
-        values["data"] = limits.memory_bytes
+        first = 0 if plan.as_root else 1  # the namespace's first process counts with whoever it belongs to
+        values["nproc"] = limits.pids + counted + first
+        # Looking at all processes together stops a call at its limit; this only bounds a leap between two looks.
+        values["data"] = limits.memory_bytes + _LEAP_BYTES
         values["cpu"] = math.ceil(limits.seconds * limits.cpus) + 1
     return [f"--{name}={value}:{value}" for name, value in values.items()]
 

@@ -26,23 +26,25 @@ def usage(first: int, enough_bytes: int) -> Usage:
 
 
 def descendants(first: int) -> tuple[int, ...]:
-    """A process and all below it. In a namespace orphans go to its first process, so that none is missed."""
-    children: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal() and (parent := _parent(int(entry.name))) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
+    """A process and all below it. In a namespace orphans go to its first process, so that none is missed for long."""
     found = [first]
     for pid in found:
-        found += children.get(pid, [])
+        found += [child for child in children_of(pid) if child not in found]
     return tuple(found)
 
 
 def children_of(pid: int) -> tuple[int, ...]:
-    """The direct children of a process, by the kernel's own list where it keeps one."""
+    """The direct children of a process; empty when it is gone. The kernel lists them by the thread that made them."""
+    children: list[int] = []
     try:
-        return tuple(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (thread / "children").read_text("ascii").split())
     except FileNotFoundError:
-        return tuple(child for child in descendants(pid) if _parent(child) == pid)
+        if not _kernel_lists_children():
+            return tuple(child for child in _all_processes() if _parent(child) == pid)
+    except ProcessLookupError:
+        pass
+    return tuple(children)
 
 
 def processes_counted_with(uid: int, own_namespace: bool) -> int:
@@ -50,7 +52,23 @@ def processes_counted_with(uid: int, own_namespace: bool) -> int:
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
     if own_namespace and release >= _PER_NAMESPACE:
         return 0
-    return sum(entry.stat().st_uid == uid for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return sum(_owner(pid) == uid for pid in _all_processes())
+
+
+def _kernel_lists_children() -> bool:
+    pid = os.getpid()
+    return Path(f"/proc/{pid}/task/{pid}/children").exists()
+
+
+def _all_processes() -> tuple[int, ...]:
+    return tuple(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+
+
+def _owner(pid: int) -> int | None:
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return None
 
 
 def _parent(pid: int) -> int | None:

@@ -10,6 +10,7 @@ from opswright.sandboxes.process.streams import Streams
 from opswright.sandboxes.process.usage import usage
 
 LOOK_S = 0.05  # how often limits are looked at that the kernel tells nobody about
+LOOK_AROUND_S = 0.02  # and how often where there is no control group either
 _BYTES_PER_FILE = 4096  # more files than pages of room are an attack on the kernel's memory, not a use of the disk
 
 
@@ -29,6 +30,7 @@ class Watch:
     def until_end(self) -> Limit | None:
         """Returns when the command has ended or has to be, with the limit that stops it."""
         began = looked = time.monotonic()
+        every = LOOK_AROUND_S if self.running.group is None else LOOK_S
         while self.running.exit_code() is None:
             now = time.monotonic()
             left = began + self.limits.seconds + self.asked_s - now
@@ -36,11 +38,11 @@ class Watch:
                 return Limit.TIME
             if self.streams.flooded:
                 return Limit.OUTPUT
-            if now - looked >= LOOK_S:
+            if now - looked >= every:
                 looked = now
                 if (stop := self._look()) is not None:
                     return stop
-            self.streams.wait(min(LOOK_S, left))
+            self.streams.wait(min(every, left))
         return None
 
     def _look(self) -> Limit | None:
@@ -56,7 +58,7 @@ class Watch:
     def _look_around(self) -> Limit | None:
         """Without a control group: what the call uses is added up; between two looks it may be above its limit."""
         found = usage(self.running.first_pid, self.limits.memory_bytes)
-        if found.processes > self.limits.pids:
+        if found.processes > self.limits.pids:  # the first process is ours
             self.met.add(Limit.PIDS)
         if self.folder.files() * _BYTES_PER_FILE > max(self.limits.disk_bytes, 1 << 20):
             return Limit.DISK

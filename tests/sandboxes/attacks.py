@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -120,6 +121,8 @@ def neighbour(sandbox: Sandbox, folder: Path) -> Iterator[None]:
 class Attacks:
     """Each is stopped inside its limits, and neither the host nor the neighbour shows a trace of it."""
 
+    tells_refused_forks: ClassVar[bool] = True  # a backing that only looks from time to time may miss them
+
     @pytest.mark.parametrize(
         "argv, stopped_by, met",
         [
@@ -148,7 +151,8 @@ class Attacks:
             assert processes_with(mark) == []  # at once, not some time later
         assert done.stopped_by is stopped_by
         assert done.exit_code == (0 if stopped_by is None else 137)
-        assert done.met >= met | ({stopped_by} if stopped_by else set())
+        expected = met | ({stopped_by} if stopped_by else set())
+        assert done.met >= expected - (set() if self.tells_refused_forks else {Limit.PIDS})
         assert len(done.stdout) <= TIGHT.output_bytes and len(done.stderr) <= TIGHT.output_bytes
         if done.peak_memory_bytes is not None:
             assert done.peak_memory_bytes <= TIGHT.memory_bytes
@@ -184,4 +188,5 @@ class Attacks:
 
     def test_a_refused_fork_is_met_and_survived(self, sandbox: Sandbox) -> None:
         done = sandbox.run(python(_FORKS), replace(TIGHT, seconds=30.0))
-        assert done.succeeded and done.stdout == b"refused\n" and Limit.PIDS in done.met
+        assert done.succeeded and done.stdout == b"refused\n"
+        assert Limit.PIDS in done.met or not self.tells_refused_forks

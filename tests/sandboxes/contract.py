@@ -7,6 +7,7 @@ class TestProcess(SandboxContract):
     def opening(cls) -> Opening: ...
 """
 
+import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -28,6 +29,14 @@ class SandboxContract(OrdinaryCalls, Isolation, Attacks, AtTheMemoryLimit, Owner
     @classmethod
     def opening(cls) -> Opening:
         raise NotImplementedError("a class that keeps the contract says how its sandbox is opened")
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def temporary_folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        """What appears in it is the sandbox's, whatever else runs on this machine."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+            yield
 
     @pytest.fixture(scope="class")
     @classmethod
