@@ -87,7 +87,8 @@ def converse(
     """Lets a model use tools until it answers.
 
     Raises ModelRetry when it gives no answer that holds within the bounds, ConfigError for a tool that cannot be
-    offered, and what the gateway and the tools' environments raise: BudgetSpent, EndpointFailed, EnvironmentFailed.
+    offered, what the gateway and the tools' environments raise (BudgetSpent, EndpointFailed, EnvironmentFailed), and
+    KeyboardInterrupt once a person has stopped the work.
     """
     offered = {}
     for use in tools:
@@ -114,6 +115,8 @@ class _Conversation(Generic[Shape]):
         """Round after round until the answer."""
         problem = "it never gave one"
         for round in range(1, self.bounds.rounds + 1):
+            if self.context.halted(0.0):
+                raise KeyboardInterrupt("the turn was stopped")
             reply = self._reply()
             self.turns.append(reply.turn())
             try:

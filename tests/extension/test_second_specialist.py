@@ -145,6 +145,7 @@ def test_its_model_tier_looks_at_the_sensors_first(gardener: Gardener) -> None:
         told = gardener(
             *("greenhouse", "tune", "controller.json", "--yes", "--json", "--tier", "low", "--max-tokens", "200000"),
             OPENAI_BASE_URL=server.url,
+            XDG_CACHE_HOME=str(gardener.program.folder),
         )
         assert told.code == 0, told.stderr
         server.finished()

@@ -89,6 +89,7 @@ class Talk:
     on: Callable[[str], Json] = lambda fruit: {"grams": len(fruit)}
     declared: tuple[str, ...] = ("fruit",)
     traced: list[tuple[str, Mapping[str, Json]]] = field(default_factory=list)
+    halted: Callable[[float], bool] = lambda seconds: False
     inputs: Mapping[str, Json] = field(default_factory=lambda: {"count": 1, "basket": "a pear"})
 
     def __post_init__(self) -> None:
@@ -111,6 +112,7 @@ class Talk:
             memory=TaskMemory(Reflections(journal), episode),
             tools=DeclaredTools(manifest, Effects(self.folder / "tools")),
             note=episode.note,
+            halted=self.halted,
             trace=lambda kind, payload: self.traced.append((kind, payload)),
         )
 

@@ -187,7 +187,7 @@ def test_an_effect_that_calls_itself_harmless_is_not_run_either(talk: Build) -> 
             "docstring",
         ),
         (
-            '"""X."""\nfrom opswright.nouns import Risk\nfrom pydantic import BaseModel as Arguments\nRISK = Risk("read")',
+            '"""X."""\nfrom opswright.nouns import Risk\nfrom pydantic import BaseModel as Arguments\nRISK = Risk.READ',
             "must have run",
         ),
     ],
@@ -248,6 +248,16 @@ def test_where_the_world_has_changed_the_model_is_asked_anew_from_there_on(talk:
     it.hold()
     assert len(it.bench.server.requests) == 4, "the first reply held, the second was led to by another weight"
     assert '{"grams": 99}' in it.results(2)[0]
+
+
+def test_a_person_who_stops_the_work_stops_it_between_two_rounds(talk: Build) -> None:
+    it = talk()
+    stopped: list[bool] = []
+    it.halted = lambda seconds: bool(stopped)
+    it.on = lambda fruit: stopped.append(True)
+    it.bench.server.script(weigh("pear"))
+    with pytest.raises(KeyboardInterrupt):
+        it.hold()
 
 
 def test_other_inputs_are_another_conversation(talk: Build) -> None:
