@@ -8,7 +8,7 @@ from opswright.nouns import Json
 if TYPE_CHECKING:
     from opswright.sandboxes.environments.grid import Grid
 
-MEASURE, GRID = "measure", "grid"
+MEASURE = "measure"
 
 
 class Environment(Protocol):

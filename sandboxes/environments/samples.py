@@ -71,7 +71,7 @@ def asked(
 ) -> tuple[Configuration, str, int | None]:
     """Configuration, block (or empty) and repeat of a call. Raises ToolFailed for anything else."""
     if operation != MEASURE:
-        raise ToolFailed(f"{name}: a surface only answers {MEASURE} and grid, not {operation[:60]}")
+        raise ToolFailed(f"{name}: a surface only answers {MEASURE}, not {operation[:60]}")
     unknown = sorted(set(arguments) - {"configuration", "block", "repeat"})
     configuration, block, repeat = (arguments.get(key) for key in ("configuration", "block", "repeat"))
     if unknown or not isinstance(configuration, Mapping) or not isinstance(block, str | None):

@@ -18,7 +18,6 @@ from opswright.errors import InputError, RecordingMissing, ToolFailed
 from opswright.nouns import Json, digest
 from opswright.sandboxes.environments.grid import Grid, key_of
 from opswright.sandboxes.environments.lines import read_lines
-from opswright.sandboxes.environments.ports import GRID
 from opswright.sandboxes.environments.samples import KIND_OF_FILE, Sample, asked, given, samples_of, unbroken_blocks
 
 
@@ -49,13 +48,11 @@ class Surface:
         return self._blocks
 
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
-        """`measure` draws a sample; `grid` says what may be asked. A call without `repeat` counts up.
+        """`measure` draws a sample. A call without `repeat` counts up.
 
         Raises ToolFailed off the grid, for other operations, for a sample that failed when it was recorded, and for
         more of one configuration in a block than were recorded in one; RecordingMissing for one without samples.
         """
-        if operation == GRID:
-            return self._grid.as_json()
         configuration, block, repeat = asked(self.name, self._grid, operation, arguments)
         key = key_of(configuration)
         if repeat is None:

@@ -13,7 +13,7 @@ from opswright.nouns import Json, digest
 from opswright.redaction import Redactor
 from opswright.sandboxes.environments.grid import Configuration, Grid, key_of
 from opswright.sandboxes.environments.lines import Lines, Writer, header_of, plain, read_lines
-from opswright.sandboxes.environments.ports import GRID, MEASURE, Gridded
+from opswright.sandboxes.environments.ports import MEASURE, Gridded
 from opswright.sandboxes.environments.samples import KIND_OF_FILE, Sample, asked, given, samples_of
 
 
@@ -49,9 +49,7 @@ class SurfaceRecorder:
         return self._grid
 
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
-        """`measure` adds a sample; `grid` says what may be measured. Raises ToolFailed for anything else."""
-        if operation == GRID:
-            return self._grid.as_json()
+        """`measure` adds a sample. Raises ToolFailed for anything else, and off the grid."""
         configuration, block, _ = asked(self.name, self._grid, operation, arguments)
         with self._lock:
             if self._closed:

@@ -134,7 +134,7 @@ def test_off_the_grid_is_a_clear_error_that_the_sampler_sees(whole: Path) -> Non
     one = surface(whole)
     with pytest.raises(ToolFailed, match="cache_mb = 3; allowed are 1, 2, 4"):
         measure(one, {"cache_mb": 3, "mode": "fast"})
-    assert Grid.from_json(one.call("grid", {})).points() == POINTS
+    assert one.grid().points() == POINTS
     assert measure(one, {"cache_mb": 1.0, "mode": "fast"}, repeat=0) == measure(one, FAST, repeat=0)
 
 
@@ -152,7 +152,7 @@ def test_off_the_grid_is_a_clear_error_that_the_sampler_sees(whole: Path) -> Non
 def test_a_call_of_another_form_is_refused(whole: Path, arguments: dict[str, Json]) -> None:
     with pytest.raises(ToolFailed):
         surface(whole).call(MEASURE, arguments)
-    with pytest.raises(ToolFailed, match="only answers measure and grid"):
+    with pytest.raises(ToolFailed, match="only answers measure, not reboot"):
         surface(whole).call("reboot", arguments)
 
 
