@@ -91,14 +91,20 @@ class Cache:
 
     def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         """What `work` returns, or None where the store fails."""
-        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, 0o600))
-            with contextlib.closing(sqlite3.connect(self.path, timeout=2.0)) as database, database:
-                database.execute(SCHEMA)
-                return work(database)
-        return None
+        with self._lock:
+            return in_transaction(self.path, SCHEMA, work)
+
+
+def in_transaction(path: Path, schema: str, work: Callable[[sqlite3.Connection], T]) -> T | None:
+    """What `work` returns; None where the file cannot be made, read or written, or is damaged."""
+    with contextlib.suppress(sqlite3.Error, OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        with contextlib.closing(sqlite3.connect(path, timeout=2.0)) as database, database:
+            database.executescript(schema)
+            return work(database)
+    return None
 
 
 def forget(folder: Path, questions: Collection[str]) -> None:
@@ -109,8 +115,10 @@ def forget(folder: Path, questions: Collection[str]) -> None:
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=30.0, isolation_level=None)) as database:
             database.execute("PRAGMA secure_delete = ON")
-            database.execute(SCHEMA)
-            database.executemany("DELETE FROM answers WHERE question = ?", [(question,) for question in questions])
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table in sorted(tables & {"answers", "similar"}):
+                rows = [(question,) for question in questions]
+                database.executemany(f"DELETE FROM {table} WHERE question = ?", rows)
             database.execute("VACUUM")
     except sqlite3.Error as error:
         raise StoreFailed(f"{path}: cached answers could not be deleted ({error}); try again") from error

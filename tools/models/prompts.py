@@ -8,6 +8,7 @@ A prompt is `prompts/<area>/<name>.md`: YAML front matter, then one or two secti
     inputs:
       statements: trusted        # written by this program
       policy: untrusted          # came from a file, a table, a log, a tool or a model
+    wording: [question]          # optional: inputs that people word in different ways; see similar.py
     ---
     # system
     You repair access policies.
@@ -60,7 +61,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt file. `inputs`: name -> `trusted` or `untrusted`."""
+    """One prompt file. `inputs`: name -> `trusted` or `untrusted`; `wording`: those that may be worded differently."""
 
     id: str
     version: int
@@ -68,6 +69,7 @@ class Prompt:
     system: str
     user: str
     hash: str
+    wording: tuple[str, ...] = ()
 
     def render(self, values: Mapping[str, Json]) -> Rendered:
         """Fills every hole once. Raises ConfigError when the inputs are not exactly those of the front matter."""
@@ -112,7 +114,7 @@ def parse_prompt(source: str, where: str) -> Prompt:
         front = yaml.safe_load(found[1])
     except yaml.YAMLError as error:
         raise ConfigError(f"front matter is not YAML: {' '.join(str(error).split())}", where) from error
-    id, version, inputs = _checked_front(front, where)
+    id, version, inputs, wording = _checked_front(front, where)
     system, user = _sections(found[2], where)
     holes = set(_HOLE.findall(system)) | set(_HOLE.findall(user))
     if holes != set(inputs):
@@ -120,12 +122,12 @@ def parse_prompt(source: str, where: str) -> Prompt:
         raise ConfigError(f"front matter and text differ in the inputs {odd}", where)
     if exposed := [name for name in _HOLE.findall(system) if inputs[name] == "untrusted"]:
         raise ConfigError(f"untrusted input {exposed[0]} in the system section", where)
-    return Prompt(id, version, inputs, system, user, digest(source.replace("\r\n", "\n")))
+    return Prompt(id, version, inputs, system, user, digest(source.replace("\r\n", "\n")), wording)
 
 
-def _checked_front(front: Json, where: str) -> tuple[str, int, dict[str, str]]:
-    if not isinstance(front, dict) or set(front) - {"inputs"} != {"id", "version"}:
-        raise ConfigError("front matter must have id, version and inputs, nothing else", where)
+def _checked_front(front: Json, where: str) -> tuple[str, int, dict[str, str], tuple[str, ...]]:
+    if not isinstance(front, dict) or set(front) - {"inputs", "wording"} != {"id", "version"}:
+        raise ConfigError("front matter must have id, version and inputs, perhaps wording, nothing else", where)
     id, version, inputs = front["id"], front["version"], front.get("inputs") or {}
     if not isinstance(id, str) or not _ID.fullmatch(id):
         raise ConfigError("id must be <area>/<name> in lower case", where)
@@ -133,7 +135,10 @@ def _checked_front(front: Json, where: str) -> tuple[str, int, dict[str, str]]:
         raise ConfigError("version must be a whole number from 1", where)
     if not isinstance(inputs, dict) or not all(isinstance(k, str) and v in TRUST for k, v in inputs.items()):
         raise ConfigError("inputs must map each name to trusted or untrusted", where)
-    return id, version, inputs
+    wording = front.get("wording", [])
+    if not isinstance(wording, list) or not all(isinstance(name, str) and name in inputs for name in wording):
+        raise ConfigError("wording must be a list of names among the inputs", where)
+    return id, version, inputs, tuple(wording)
 
 
 def _sections(body: str, where: str) -> tuple[str, str]:
