@@ -161,6 +161,24 @@ def asked(journal: Journal, prefix: str) -> Asked:
     return Asked(action, str(record.payload["reason"]), record.run, record.at)
 
 
+def waiting(journal: Journal) -> list[Asked]:
+    """Questions that nobody has answered since they were last asked, oldest first."""
+    answered: dict[str, int] = {}
+    for kind in ("approval.granted", "approval.refused"):
+        for record in journal.read(kind):
+            answered[record.task] = max(record.seq, answered.get(record.task, 0))
+    found = {
+        record.payload["action_hash"]: record
+        for record in journal.read("approval.asked")
+        if ERASED not in record.payload and record.seq > answered.get(record.payload["action_hash"], 0)
+    }
+    return [_asked(record) for record in found.values()]
+
+
+def _asked(record: Record) -> Asked:
+    return Asked(read_action(record.payload["action"]), str(record.payload["reason"]), record.run, record.at)
+
+
 def _begins(record: Record, prefix: str) -> bool:
     return str(record.payload["action_hash"]).startswith(prefix)
 

@@ -195,7 +195,8 @@ def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) 
         except KeyboardInterrupt:
             run.doors.halt.ask()  # tasks in other threads begin nothing more
             run.journal.append(INTERRUPTED, {"attempt": attempt}, run=run.id)
-            run.doors.say(f"interrupted; go on with: opswright --resume {run.id}")
+            if run.doors.ledger is None:  # a session says itself how to go on
+                run.doors.say(f"interrupted; go on with: opswright --resume {run.id}")
             raise
         result = run.stands(attempt, wiring.ledger.spent, waiting)
         if not waiting:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.locks import held, session_lock
-from opswright.agents.runs import ENDED, PLAN, RUN, new_run_id
+from opswright.agents.runs import ENDED, PLAN, RUN
 from opswright.errors import InputError
 from opswright.knowledge.erasure import ERASING
 from opswright.knowledge.journal import Head, Journal
@@ -110,11 +110,9 @@ class Sessions:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
 
-    def create(self) -> str:
-        """A new session's id."""
-        id = new_run_id()
+    def create(self, id: str) -> None:
+        """Writes a new session down, unless it is there."""
         self.journal.append(SESSION, {}, run=id, key=f"{id}/{SESSION}")
-        return id
 
     def get(self, id: str) -> Session:
         """A session. Raises InputError when there is none, or it was deleted."""
@@ -183,9 +181,9 @@ class Sessions:
             total += carried_over(rows, session=True)
         return total
 
-    def ledger(self, id: str, budget: Budget, clock: Callable[[], float]) -> Ledger:
+    def ledger(self, session: Session, budget: Budget, clock: Callable[[], float] = time.monotonic) -> Ledger:
         """The session's ledger, above those of its turns; their rows are its book."""
-        return Ledger(budget, clock, name="session", carried=self.spent(self.get(id)))
+        return Ledger(budget, clock, name="session", carried=self.spent(session))
 
     def summaries(self, limit: int) -> list[Summary]:
         """Sessions and single runs, used last first; of a big journal no more is read than these."""

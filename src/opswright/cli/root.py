@@ -8,12 +8,14 @@ from opswright import __version__
 from opswright.agents.loading import load
 from opswright.agents.manifests import CommandEntry, Manifest, read_manifests
 from opswright.cli.lazy import Entry, LazyGroup, from_module
-from opswright.console.options import COMMAND_KEY, add_common_options, read_options
-from opswright.console.reply import Reply, Status
+from opswright.console.options import COMMAND_KEY, add_common_options, read_options, requested
+from opswright.console.reply import Format, Reply, Status
+from opswright.errors import InputError
 
 USAGE = """\
 opswright acts only on what it has checked.
 
+  opswright                       at a terminal: a chat; -c continues the last one
   opswright -p "Why can nobody read the bucket?" --file policy.json --file requests.yaml
   opswright policy repair policy.json --spec requests.yaml
   opswright policy diff old.json new.json
@@ -54,7 +56,8 @@ def _specialist(manifest: Manifest, entry: CommandEntry) -> Entry:
 )
 @click.option("-p", "--prompt", metavar="REQUEST", help="One request, in words; the supervisor finds who does it.")
 @click.option("--file", "files", multiple=True, type=Path, metavar="F", help="A file of the request; repeatable.")
-@click.option("--resume", metavar="RUN", help="Go on with a run that was stopped or waits for an approval.")
+@click.option("-c", "--continue", "last", is_flag=True, help="Continue the last session, at a terminal.")
+@click.option("--resume", metavar="ID", help="Open a session again, or go on with a run that was stopped or waits.")
 @click.option("--version", is_flag=True, help="Print the version.")
 @add_common_options
 @click.pass_context
@@ -63,30 +66,51 @@ def root(
     /,
     prompt: str | None,
     files: tuple[Path, ...],
+    last: bool,
     resume: str | None,
     version: bool,
     **_: object,
 ) -> Reply | None:
     """An operations assistant that acts only on what it has checked.
 
-    A request in words goes through the supervisor: opswright -p "REQUEST" --file FILE. The commands below do one
-    thing each.
+    At a terminal and without arguments it is a chat. A single request in words goes through the supervisor:
+    opswright -p "REQUEST" --file FILE, and what is piped in is one more file. The commands below do one thing each.
     """
-    asked = prompt is not None or resume is not None
+    asked = prompt is not None or resume is not None or last
     if context.invoked_subcommand is not None:
         if asked or files:
-            raise click.UsageError("-p, --file and --resume are for a request, not for a command", context)
+            raise click.UsageError("-p, --file, -c and --resume are for a request, not for a command", context)
         return None
     if version:  # before the settings are read: it is asked when something is wrong, too
         return Reply(Status.DONE, {"version": __version__}, f"opswright {__version__}")
     if not asked:
         if files:
             raise click.UsageError("--file needs a request: -p REQUEST", context)
-        return Reply(Status.DONE, {"usage": USAGE}, USAGE)
-    if prompt is not None and resume is not None:
-        raise click.UsageError("give either -p or --resume", context)
-    context.meta[COMMAND_KEY] = "request" if prompt is not None else "resume"
+        return _without_a_request(context)
+    if (prompt is not None) + (resume is not None) + last > 1:
+        raise click.UsageError("give one of -p, -c and --resume", context)
+    context.meta[COMMAND_KEY] = "request" if prompt is not None else "resume" if resume is not None else "chat"
     options = read_options(context)
-    from opswright.cli.request import resume_run, start_request
+    if last:
+        from opswright.cli.chat.start import chat
 
-    return start_request(prompt, files, options) if prompt is not None else resume_run(str(resume), options)
+        return chat(options, last=True)
+    from opswright.cli import request
+
+    return request.start_request(prompt, files, options) if prompt is not None else request.resume(str(resume), options)
+
+
+def _without_a_request(context: click.Context) -> Reply:
+    """A chat at a terminal, else how to begin."""
+    from opswright.cli.chat.terminal import is_terminal
+    from opswright.cli.piped import is_piped
+
+    wanted = requested(context)
+    if wanted is Format.TEXT and is_terminal():
+        from opswright.cli.chat.start import chat
+
+        context.meta[COMMAND_KEY] = "chat"
+        return chat(read_options(context))
+    if is_piped():
+        raise InputError('piped input needs a request: opswright -p "REQUEST" reads it as a file', "standard input")
+    return Reply(Status.DONE, {"usage": USAGE}, USAGE)

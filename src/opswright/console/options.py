@@ -103,6 +103,12 @@ def command_name(context: click.Context) -> str:
     return context.command_path.partition(" ")[2]
 
 
+def requested(context: click.Context) -> Format:
+    """The format that the flags of a running command ask for."""
+    flags = _flags(context)
+    return Format.JSON if flags.get("json") else Format(flags.get("output_format", Format.TEXT))
+
+
 def read_options(context: click.Context) -> Options:
     """The options of a running command: settings files, environment and flags together.
 
@@ -112,8 +118,7 @@ def read_options(context: click.Context) -> Options:
 
     context.meta.setdefault(COMMAND_KEY, command_name(context))
     flags = _flags(context)
-    format = Format.JSON if flags.get("json") else Format(flags.get("output_format", Format.TEXT))
-    context.meta[FORMAT_KEY] = format
+    format = context.meta[FORMAT_KEY] = requested(context)
     settings = load_settings(flags)
     return Options(
         settings=settings,

@@ -20,13 +20,13 @@ class OutputClosed(Exception):
     """Whoever read our stdout went away; there is nobody to tell."""
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, end: str = "\n") -> None:
     colour = stream.isatty() and not os.environ.get("NO_COLOR")
     if not colour:
         text = click.unstyle(text)
     # A terminal or pipe in the C locale cannot spell every character; an escape is better than a crash.
     encoding = stream.encoding or "utf-8"
-    _put(stream, text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    _put(stream, text.encode(encoding, "backslashreplace").decode(encoding) + end)
 
 
 def _put(stream: TextIO, text: str) -> None:
@@ -44,6 +44,11 @@ def _put(stream: TextIO, text: str) -> None:
 def write_error_stream(text: str) -> None:
     """Lines for a person on stderr; our own colours stay, everything else is made visible."""
     _write(sys.stderr, screen(text))
+
+
+def write_text(text: str, end: str = "\n") -> None:
+    """Text for a person on stdout, safe as on stderr."""
+    _write(sys.stdout, screen(text), end)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,15 @@ def hint(text: str) -> str:
     return click.style(visible(text), fg="yellow")
 
 
+def paint_diffs(text: str) -> str:
+    """The text, made visible, with the lines of every unified diff in it coloured."""
+    lines, inside = [], False
+    for line in text.split("\n"):
+        inside = line.startswith(("--- ", "+++ ", "@@ ")) or (inside and line[:1] in ("+", "-", " ", "\\"))
+        lines.append(_diff_line(line) if inside else visible(line))
+    return "\n".join(lines)
+
+
 def diff_text(old: str, new: str, name: str, context: int = 3) -> str:
     """A unified diff of two texts, coloured; empty when they are equal."""
     lines = difflib.unified_diff(
