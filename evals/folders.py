@@ -3,9 +3,9 @@
 import importlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from opswright.agents.plugins import module_at
 from opswright.errors import ConfigError, InputError
@@ -13,6 +13,9 @@ from opswright.evals.plain import CasesPart, Scorer
 from opswright.evals.product import run_case
 from opswright.evals.suites import Case, Part, Setup, Suite
 from opswright.nouns import Json, Task, digest
+
+if TYPE_CHECKING:
+    from opswright.agents.files import File
 
 _KEYS = ("summary", "data", "recording", "scorers", "specialists", "parts")
 _PART_KEYS = ("about", "cases", "scorers", "recording")
@@ -94,7 +97,7 @@ class Product:
     def __call__(self, setup: Setup, case: Case) -> Mapping[str, Json]:
         """All that a scorer may look at. Raises InputError for a case that asks for nothing."""
         work = _work(case)
-        files = () if isinstance(work, Task) else [_file(case, name) for name in _files(case)]
+        files = () if isinstance(work, Task) else [_given(case, name) for name in _files(case)]
         return run_case(setup, case, work, files=files, specialists=self.specialists).as_json()
 
 
@@ -117,6 +120,13 @@ def _files(case: Case) -> list[str]:
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise InputError("files must be a list of names", f"case {case.id}")
     return files
+
+
+def _given(case: Case, name: str) -> "File":
+    """A file of the request, under a name that is the same on every machine: recordings are found by what was asked."""
+    from opswright.agents.files import read_files
+
+    return replace(read_files([_file(case, name)])[0], name=f"/{name}")
 
 
 def _file(case: Case, name: str) -> Path:

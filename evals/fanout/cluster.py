@@ -4,6 +4,7 @@ import contextlib
 import ipaddress
 import logging
 import pickle
+import socket
 import threading
 import time
 import uuid
@@ -31,12 +32,12 @@ def check_address(address: str) -> str:
     whole = address if "://" in address else f"tcp://{address}"
     try:
         parts = urlsplit(whole)
-        host, port = parts.hostname, parts.port
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError:
-        host = port = None
-    if parts.scheme not in ("tcp", "tls") or not host or not port:
+        scheme = host = port = None
+    if scheme not in ("tcp", "tls") or not host or not port:
         raise InputError(f"must be tls://HOST:PORT, or tcp://127.0.0.1:PORT, not {address!r}", OPTION)
-    if parts.scheme == "tcp" and not _is_loopback(host):
+    if scheme == "tcp" and not _is_loopback(host):
         raise InputError(f"{address} is not on this machine, so it must be tls://: tcp is not safe", OPTION)
     return whole
 
@@ -76,16 +77,26 @@ def _connect(address: str) -> Any:
         import distributed
     except ImportError as error:
         raise ConfigError("needs more packages: pip install 'opswright[cluster]'", OPTION) from error
-    for name in ("distributed", "tornado"):  # they report lost connections by themselves, at length
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    _silence()
     try:
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_S):
+            pass  # dask itself would try a refused connection again and again
         # Keys and certificates come from dask's own configuration (DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on).
         library: Any = distributed
         security = library.Security(require_encryption=True) if address.startswith("tls://") else None
-        return library.Client(address, timeout=CONNECT_S, security=security, set_as_default=False)
+        return library.Client(address, timeout=CONNECT_S, security=security)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise EnvironmentFailed(f"no dask scheduler answers at {address}: {reason}") from None
+
+
+def _silence() -> None:
+    """They report lost connections by themselves, at length, each module with a handler of its own."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    for name in ("distributed", "tornado", "asyncio", *names):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Suites outside the program, as a person would add them."""
