@@ -1,5 +1,6 @@
 """Can this be a command at all? The same answer for every sandbox, before anything is started."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -23,9 +24,9 @@ def check(command: Command, limits: Limits) -> None:
     """Raises InputError with the one thing that is wrong."""
     if not command.argv or not command.argv[0]:
         raise InputError("a command needs the name of a program", "argv")
-    for argument in (*command.argv, *command.environment.values()):
-        if "\0" in argument:
-            raise InputError("an argument cannot hold a NUL character", "argv")
+    for argument in (*command.argv, *command.environment.values(), *(mount.inside for mount in command.mounts)):
+        if not _is_text(argument):
+            raise InputError(f"{argument!r} cannot be an argument: it holds NUL or half a character", "argv")
     for name in command.environment:
         if not _VARIABLE.fullmatch(name):
             raise InputError(f"{name!r} cannot be the name of an environment variable", "environment")
@@ -43,7 +44,7 @@ def check(command: Command, limits: Limits) -> None:
 def relative_parts(path: str) -> tuple[str, ...]:
     """The parts of a path inside the working folder. Raises InputError for one that leads out of it or is none."""
     pure = PurePosixPath(path)
-    if "\0" in path or not pure.parts or pure.is_absolute() or ".." in pure.parts:
+    if not _is_text(path) or not pure.parts or pure.is_absolute() or ".." in pure.parts:
         raise InputError(f"{path!r} is not a path inside the working folder", "files")
     return pure.parts
 
@@ -56,15 +57,26 @@ def environment(command: Command) -> dict[str, str]:
 def mount_source(mount: Mount) -> Path:
     """The host's file or folder, links followed. Raises InputError when it is not there."""
     try:
-        return mount.host.resolve(strict=True)
-    except (OSError, RuntimeError):
+        source = mount.host.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
         raise InputError("there is no such file or folder to mount", str(mount.host)) from None
+    if not os.access(source, os.R_OK):
+        raise InputError("it cannot be mounted: it may not be read", str(mount.host))
+    return source
+
+
+def _is_text(word: str) -> bool:
+    """Can the system take it as an argument or a path?"""
+    try:
+        return b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_mount(mount: Mount) -> None:
     mount_source(mount)
     inside = PurePosixPath(mount.inside)
-    if "\0" in mount.inside or not inside.is_absolute() or ".." in inside.parts or mount.inside.startswith("//"):
+    if not inside.is_absolute() or ".." in inside.parts or mount.inside.startswith("//"):
         raise InputError(f"{mount.inside!r} is not an absolute path to mount at", "mounts")
     if len(inside.parts) == 1 or str(inside) == WORKING_FOLDER or any(inside.is_relative_to(path) for path in _TAKEN):
         raise InputError(f"nothing can be mounted at {mount.inside!r}: the system's own files are there", "mounts")

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from opswright.sandboxes.cgroups.groups import EMPTY_WAIT_S, Tree, remove_when_empty, visible
@@ -16,14 +16,16 @@ def leftovers(found: Hierarchies | None = None) -> tuple[Path, ...]:
     return tuple(folder for root in _roots(found or hierarchies()) for folder in _dead_groups(root))
 
 
-def sweep(found: Hierarchies | None = None) -> int:
+def sweep(found: Hierarchies | None = None, tree: Callable[[Path], Tree] = Tree) -> int:
     """Kills what still runs in groups of dead owners and removes them; says how many. Safe beside other sweepers."""
     folders = leftovers(found)
+    for folder in folders:  # in every hierarchy first: what is frozen in one of them cannot be killed by way of another
+        _let_die(tree(folder))
     for folder in folders:
-        _end(folder)
+        _end(tree(folder))
     for folder in folders:
         with contextlib.suppress(OSError):  # what cannot be removed now is found again
-            remove_when_empty(Tree(folder.parent), folder.name)
+            remove_when_empty(tree(folder.parent), folder.name)
     return len({folder.name for folder in folders})
 
 
@@ -40,12 +42,14 @@ def _dead_groups(root: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def _end(folder: Path) -> None:
-    tree = Tree(folder)
+def _let_die(tree: Tree) -> None:
     for file, text in (("pids.max", "0"), ("freezer.state", "THAWED"), ("cgroup.kill", "1")):
         if tree.has(file):
             with contextlib.suppress(OSError):
                 tree.write(file, text)
+
+
+def _end(tree: Tree) -> None:
     give_up = time.monotonic() + EMPTY_WAIT_S
     while (pids := visible(tree.read("cgroup.procs"))) and time.monotonic() < give_up:
         for pid in pids:

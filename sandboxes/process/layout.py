@@ -31,7 +31,7 @@ case $line in *'#go') eval "$line" ;; *) exit 125 ;; esac
 """
 
 
-def bubblewrap_options(command: Command, limits: Limits, as_root: bool, home: Path, filtered: bool) -> list[str]:
+def bubblewrap_options(command: Command, limits: Limits, as_root: bool, home: Path | None, filtered: bool) -> list[str]:
     """Namespaces and mounts. `home`, the user's own folder, stays hidden also where it is below a system folder;
     `filtered`: there is a filter of system calls to read.
     """
@@ -80,7 +80,7 @@ def line(command: Command) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _system(network: bool, home: Path) -> Iterator[str]:
+def _system(network: bool, home: Path | None) -> Iterator[str]:
     yield from ("--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc")
     for name in _LINKED:
         folder = Path("/", name)
@@ -90,7 +90,7 @@ def _system(network: bool, home: Path) -> Iterator[str]:
             yield from ("--ro-bind", str(folder), str(folder))
     for name in (*_ETC, *(_ETC_NETWORK if network else ())):
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
-    if home != Path("/") and home.is_relative_to("/usr"):
+    if home is not None and home.is_relative_to("/usr"):
         yield from ("--tmpfs", str(home), "--remount-ro", str(home))
 
 

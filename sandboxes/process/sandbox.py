@@ -46,7 +46,7 @@ class ProcessSandbox:
         if found is None:
             raise SandboxUnavailable("the process sandbox needs bubblewrap (the program bwrap), which is not installed")
         sweep()
-        self._plan = Plan(found, os.geteuid() == 0, grouped and _may_group(), Path.home())
+        self._plan = Plan(found, os.geteuid() == 0, grouped and _may_group(), _home())
         self._freezes = self._plan.grouped and groups_freeze()
         probe = self.run(Command(["true"]), _PROBE)
         if not probe.succeeded:
@@ -111,6 +111,13 @@ def _watched(
 def _at_the_end(streams: Streams, full: bool, stopped_by: Limit | None) -> dict[Limit, bool]:
     found = {Limit.OUTPUT: bool(streams.cut), Limit.DISK: full}
     return {**found, stopped_by: True} if stopped_by else found
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without any
+        return None
 
 
 def _may_group() -> bool:

@@ -42,7 +42,7 @@ class Plan:
     bubblewrap: str
     as_root: bool
     grouped: bool
-    home: Path
+    home: Path | None
 
 
 class Running:
@@ -139,7 +139,9 @@ def start(plan: Plan, command: Command, limits: Limits, freeze: bool) -> Running
 
 
 def _limit(plan: Plan, running: Running, limits: Limits, freeze: bool) -> None:
-    (gate,) = children_of(running.first_pid)
+    gate = next(iter(children_of(running.first_pid)), None)
+    if gate is None:
+        raise SandboxUnavailable("bubblewrap ended before the command began")
     if not plan.grouped:
         processors = sorted(os.sched_getaffinity(0))
         count = min(len(processors), math.ceil(limits.cpus))
@@ -190,7 +192,7 @@ def _spawn(arguments: list[str], texts: Mapping[int, bytes]) -> tuple[int, dict[
                 arguments[0],
                 arguments,
                 {},
-                file_actions=list(_descriptors(theirs, opened)),
+                file_actions=[*_descriptors(theirs, opened), *_inherited()],
                 setsid=True,
                 setsigmask=[],
                 setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
@@ -208,6 +210,15 @@ def _descriptors(theirs: Mapping[int, int], opened: contextlib.ExitStack) -> Ite
         high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20)
         opened.callback(os.close, high)
         yield (os.POSIX_SPAWN_DUP2, high, target)
+
+
+def _inherited() -> Iterator[tuple[int, int]]:
+    """Whatever else our own caller left open for its children is no business of the command."""
+    for entry in os.scandir("/proc/self/fd"):
+        descriptor = int(entry.name)
+        with contextlib.suppress(OSError):  # the listing's own is gone by now
+            if descriptor > layout.INFO and os.get_inheritable(descriptor):
+                yield (os.POSIX_SPAWN_CLOSE, descriptor)
 
 
 def _memory_file(text: bytes) -> int:

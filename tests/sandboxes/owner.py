@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from opswright.sandboxes.cgroups.leftovers import leftovers
+from opswright.sandboxes.cgroups.owners import owner_of
 from opswright.sandboxes.ports import Command, Limits, Mount, Sandbox
 from tests.processes import Child, wait_for
 from tests.sandboxes.host import new_mark, processes_with
@@ -34,4 +35,9 @@ class OwnersDeath:
         child.kill()
         opening().close()
         wait_for(lambda: not processes_with(mark), "the call to end")
-        assert leftovers() == ()
+        assert groups_of(child.pid) == []
+
+
+def groups_of(pid: int) -> list[Path]:
+    """Control groups that a dead process left."""
+    return [path for path in leftovers() if (owner := owner_of(path.name)) and owner.pid == pid]
