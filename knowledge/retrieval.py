@@ -4,12 +4,12 @@
     library.ingest(Path("manual.md"), "storage")
     library.search("storage", "how do I turn off readdir-ahead", limit=5)
 
-Three rankings (all words, whole names alone, nearness of vectors) are fused by weighted reciprocal ranks (after Cormack,
+Three rankings (words, whole names, nearness of vectors) are fused by weighted reciprocal ranks (after Cormack,
 Clarke and Buettcher 2009); equal scores are ordered by id, so that the same journal and question give the same answer
 on every run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,17 +22,13 @@ from opswright.knowledge.index.vectors import open_vectors
 from opswright.knowledge.ingest.reading import Reading, read_manual
 from opswright.knowledge.journal import Entry, Journal
 from opswright.knowledge.manuals import checked_domain, entries
-from opswright.knowledge.ranking import bm25
+from opswright.knowledge.ranking import NAMES, NEARNESS, WORDS, bm25, descending, fused
 from opswright.knowledge.shelf import Shelf
 from opswright.knowledge.terms import query_terms, terms
 from opswright.redaction import Redactor
 from opswright.settings.shape import MemorySettings
 
 RANKED = 100  # passages of each ranking that are fused
-# Of the fusion, chosen on the development half of the questions in evals/retrieval: questions are rarely put in the
-# words of a manual, so nearness counts most; a whole name such as `cluster.lookup-optimize` is meant as it is written.
-RANK_CONSTANT = 5
-WORDS, NEARNESS, NAMES = 1.0, 4.0, 3.0
 LONGEST_QUERY = 4000  # characters
 MOST = 100  # passages of one answer
 
@@ -137,15 +133,6 @@ def open_library(
     return Library(journal, index, redactor)
 
 
-def fused(*rankings: tuple[float, Sequence[str]]) -> list[tuple[str, float]]:
-    """Ids with the sum of their reciprocal ranks, each times its ranking's weight, best first; equal ones by id."""
-    scores: dict[str, float] = {}
-    for weight, ranking in rankings:
-        for rank, id in enumerate(ranking, start=1):
-            scores[id] = scores.get(id, 0.0) + weight / (RANK_CONSTANT + rank)
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
 def _ranked(
     index: Index, domain: str, query: str, words: Sequence[str]
 ) -> tuple[list[tuple[str, float]], dict[str, float]]:
@@ -173,16 +160,12 @@ def _search_all(index: Index, query: str, words: Sequence[str], limit: int) -> t
         cosines |= {id: near.get(id, 0.0) for id in ids}
     texts = [terms(one.indexed) for one in found.values()]
     by_words, by_names = (
-        _descending(dict(zip(found, bm25(chosen, texts), strict=True)))
+        descending(dict(zip(found, bm25(chosen, texts), strict=True)))
         for chosen in (words, [word for word in words if "_" in word])
     )
-    close = _descending({id: cosines[id] for id in found})
+    close = descending({id: cosines[id] for id in found})
     order = fused((WORDS, by_words), (NEARNESS, close), (NAMES, by_names))
     return tuple(_passage(found[id], score) for id, score in order[:limit])
-
-
-def _descending(scores: Mapping[str, float]) -> list[str]:
-    return [id for id, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])) if score > 0]
 
 
 def _passage(one: Found, score: float) -> Passage:
