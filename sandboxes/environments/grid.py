@@ -28,6 +28,8 @@ class Grid:
     _points: tuple[dict[str, Scalar], ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
+        # By name, as a recording gives them back: samplers see the points in one order, live and recorded.
+        object.__setattr__(self, "parameters", dict(sorted(self.parameters.items())))
         for name, values in self.parameters.items():
             if not values or len({_spelled(value) for value in values}) < len(values):
                 raise InputError("needs values, each once", f"grid parameter {name}")

@@ -24,7 +24,13 @@ ROOT = Path(__file__).parents[2]
 ADDED = Path(__file__).parent / "one-folder-each"
 PROJECT = ("agents", "tools", "knowledge", "sandboxes", "evals", "prompts", "src", "tests", "docs")
 FILES = ("pyproject.toml", "README.md", "requirements.lock", "requirements-uv.lock", ".gitignore")
-FOLDERS = {"agents/greenhouse", "tools/greenhouse", "prompts/greenhouse", "evals/cases/greenhouse"}
+FOLDERS = {
+    "agents/greenhouse",
+    "tools/greenhouse",
+    "prompts/greenhouse",
+    "evals/cases/greenhouse",
+    "tests/agents/greenhouse",
+}
 COLD = {"vent_percent": 20, "heating_c": 18}
 WARM = {"vent_percent": 20, "heating_c": 20}
 CASE = Path("evals/cases/greenhouse/cold-week")
@@ -191,6 +197,7 @@ def test_it_records_its_environment_again(gardener: Gardener, grown: Grown) -> N
 def test_the_project_s_own_checks_hold_for_it_too(grown: Grown) -> None:
     """Its prompt renders, its manifest is valid, its imports point one way, its tools have one name."""
     checks = ["tests/tools/models/test_prompts.py", "tests/agents/test_manifests.py", "tests/test_layers.py"]
+    checks += ["tests/agents/greenhouse"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", *checks],
         cwd=grown.root,

@@ -10,7 +10,7 @@ from opswright.errors import ToolFailed
 from opswright.nouns import Json
 from opswright.redaction import Redactor
 from opswright.sandboxes.environments.grid import Grid
-from opswright.sandboxes.environments.ports import Environment
+from opswright.sandboxes.environments.ports import MEASURE, Environment
 from opswright.sandboxes.environments.surface import Surface
 from opswright.sandboxes.environments.surface_recorder import SurfaceRecorder
 from opswright.sandboxes.environments.transcript import Transcript, TranscriptRecorder
@@ -69,10 +69,12 @@ class Bench:
         if self.die_at == self.calls:
             raise KeyboardInterrupt
         self.calls += 1
-        configuration = arguments["configuration"]
+        if operation != MEASURE:
+            raise ToolFailed(f"a bench does not know {operation}")
+        configuration = GRID.checked(arguments["configuration"])
         if configuration == self.fails:
             raise ToolFailed("it does not start")
-        speed = 10.0 * configuration["cache_mb"] + (1.0 if configuration["mode"] == "fast" else 0.0)
+        speed = 10.0 * float(configuration["cache_mb"]) + (1.0 if configuration["mode"] == "fast" else 0.0)
         return {"mb_s": speed + self.drift * self.calls + self.noise * self.dice.random()}
 
     def close(self) -> None:

@@ -46,6 +46,9 @@ class Driven(House):
 
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
         """Sets it before it measures, and puts it back."""
+        if operation != MEASURE:
+            return super().call(operation, arguments)
+        GRID.checked(arguments["configuration"])
         before = setting.read(self._controller)
         setting.write(self._controller, arguments["configuration"])
         try:
@@ -61,7 +64,9 @@ class Sensors:
 
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
         """`history` of the air. Raises ToolFailed for other sensors."""
-        if operation != "history" or arguments.get("sensor") != "air":
+        if operation != "history":
+            raise ToolFailed(f"sensors do not know {operation}")
+        if arguments.get("sensor") != "air":
             raise ToolFailed(f"there is no sensor {arguments.get('sensor')}; there is air")
         return list(AIR_C[-int(arguments["days"]) :])
 
