@@ -74,3 +74,14 @@ def _exists(user: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def docker_engine() -> None:
+    """Returns when an engine answers where DOCKER_HOST says, or at the usual socket; an engine is started by CI."""
+    from opswright.errors import SandboxUnavailable
+    from opswright.sandboxes.container.engine import connect
+
+    try:
+        connect().close()
+    except SandboxUnavailable as error:
+        unavailable(str(error))

@@ -10,9 +10,10 @@ from opswright.sandboxes.cgroups.opening import open_group
 from opswright.sandboxes.commands import relative_parts
 from opswright.sandboxes.container import launch
 from opswright.sandboxes.container.cell import SCRATCH, Cell
-from opswright.sandboxes.container.engine import asking
+from opswright.sandboxes.container.engine import ANSWER_S, address, asking
 from opswright.sandboxes.container.execution import Execution, group_of
 from opswright.sandboxes.container.figures import Figures, from_engine, from_report
+from opswright.sandboxes.container.streams import Streams
 from opswright.sandboxes.ports import MIB, Command, Completed, Limit, Limits, MemoryAsk, OnMemory
 
 ROOM_BYTES = 64 * MIB  # what a container may have beyond the group of its call, for the processes around it
@@ -46,12 +47,12 @@ class Call:
         given = launch.payload(self.command, self.cell.shape.links)
         running = Execution(self.cell, launch.SCRIPT, (), self.limits.output_bytes)
         try:
-            if self.grouped:
-                self._confine(running)
+            self._confine(running)
             running.streams.give(given)
+            began = time.monotonic()
             if not running.until_started():
                 raise self._refusal(running)
-            return self._watched(running)
+            return self._watched(running, began)
         finally:
             running.streams.close()
             if self.group is not None:
@@ -61,6 +62,10 @@ class Call:
         """It reads its first line only when it is in its group: whatever it starts is born there."""
         pid = running.host_pid()
         parent = group_of(pid, self.cell.id)
+        if parent is not None:
+            running.streams.look_for(pid)
+        if not self.grouped:
+            return
         pids = self.limits.pids + launch.processes(self.command)
         self.group = open_group(parent, replace(self.limits, pids=pids), self.freeze) if parent else None
         if self.group is None:
@@ -76,18 +81,21 @@ class Call:
             return InputError(f"the files cannot be put there: {running.complaint()}", "files")
         return SandboxUnavailable(f"the container does not start the command: {running.complaint()} ({code})")
 
-    def _watched(self, running: Execution) -> Completed:
-        began = time.monotonic()
+    def _watched(self, running: Execution, began: float) -> Completed:
         stopped_by = self._until_end(running, began)
         seconds = time.monotonic() - began - self.asked_s
-        streams, code = running.streams, _STOPPED
-        if stopped_by is None:
-            code = running.final_code()
+        streams = running.streams
         if self.group is not None:
             self._look_at_room()
             self.group.kill()
-            streams.drain()
-        figures, collected = self._after()
+            _drain(streams)
+        figures, collected, reached = self._after(streams)
+        if not reached:  # the container has no room for one more process: it ends as a whole
+            code = _STOPPED if stopped_by else running.final_code()
+            self.cell.dispose()
+        _drain(streams)
+        if reached:
+            code = running.final_code()
         if figures.killed:
             stopped_by = stopped_by or Limit.MEMORY
         met = self.met | figures.met | {limit for limit in (stopped_by,) if limit}
@@ -108,7 +116,7 @@ class Call:
     def _until_end(self, running: Execution, began: float) -> Limit | None:
         """Returns when the command has ended or has to be, with the limit that stops it."""
         looked = began
-        while not running.streams.ended:
+        while not running.streams.over:
             now = time.monotonic()
             left = began + self.limits.seconds + self.asked_s - now
             if left <= 0:
@@ -155,28 +163,37 @@ class Call:
         self.asked_s += time.monotonic() - asked
         return True
 
-    def _after(self) -> tuple[Figures, dict[str, bytes]]:
-        """What it used, and the files asked for. Without a group this also ends what still lives of it."""
+    def _after(self, beside: Streams) -> tuple[Figures, dict[str, bytes], bool]:
+        """What it used, the files asked for, and whether the container could be asked. Without a group this also ends
+        what still lives of the call.
+        """
         paths = ["/".join(relative_parts(path)) for path in self.command.collect]
         report, files, large = "", dict[str, bytes](), False
         if paths or self.group is None:
-            most = self.limits.disk_bytes
-            asked = Execution(self.cell, launch.AFTER, [str(most), *paths], most + 4096 + 32 * len(paths))
-            try:
-                asked.until_end()
-                report, files, large = launch.read_after(bytes(asked.streams.outputs.kept["stdout"]), paths)
-            finally:
-                asked.streams.close()
+            report, files, large = self._asked_after(paths, beside)
         if large:
             self.met.add(Limit.DISK)
         by_asked = {path: files[true] for path, true in zip(self.command.collect, paths, strict=True) if true in files}
         if self.group is not None:
             group = self.group
             counted = Figures(group.cpu_seconds(), group.peak_memory(), group.killed_at_memory(), group.met())
-            return counted, by_asked
-        return (from_report(report) if report else self._counted_by_engine()), by_asked
+            return counted, by_asked, True
+        return (from_report(report) if report else self._counted_by_engine()), by_asked, bool(report)
+
+    def _asked_after(self, paths: list[str], beside: Streams) -> tuple[str, dict[str, bytes], bool]:
+        most = self.limits.disk_bytes
+        asked = Execution(self.cell, launch.AFTER, [str(most), *paths], most + 4096 + 32 * len(paths))
+        try:
+            asked.until_end(beside)
+            return launch.read_after(bytes(asked.streams.outputs.kept["stdout"]), paths)
+        finally:
+            asked.streams.close()
 
     def _counted_by_engine(self) -> Figures:
-        """Where no process can be started in the container any more (it may have no more), the engine tells less."""
         with asking("counting what a container used"):
             return from_engine(self.cell.api.stats(self.cell.id, stream=False, one_shot=True))
+
+
+def _drain(streams: Streams) -> None:
+    if not streams.drain(ANSWER_S):
+        raise SandboxUnavailable(f"the engine at {address()} does not end a call")

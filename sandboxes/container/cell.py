@@ -26,7 +26,7 @@ SCRATCH = "/tmp"  # all that can be written is here, so that one size limits it
 _SHARED_MEMORY_BYTES = MIB  # /dev/shm is a tmpfs of its own, taken off the rest
 _BYTES_PER_FILE = 4096  # more files than pages of room are an attack on the kernel's memory, not a use of the disk
 _ENGINES_LEAST = 6 * MIB  # it refuses a container with less
-_FOR_STARTING = 6  # threads that the engine needs for a moment to start a process in the container
+FOR_STARTING = 6  # threads that the engine needs for a moment to start a process in the container
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,11 @@ class Cell:
             return
         self._gone = True
         if self._lifeline is not None:
-            with contextlib.suppress(OSError):
-                raw(self._lifeline).close()
-                self._lifeline.close()
+            connection = raw(self._lifeline)
+            with contextlib.suppress(OSError):  # shut for everybody: a child that was forked holds it too
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+            self._lifeline.close()
         with asking("removing a container"):
             try:
                 self.api.remove_container(self.id, force=True)
@@ -138,7 +140,7 @@ def _config(api: "APIClient", image: str, shape: Shape) -> dict[str, Any]:
         memswap_limit=max(shape.memory_bytes, _ENGINES_LEAST),
         cpu_period=PERIOD_US,
         cpu_quota=max(1000, round(shape.cpus * PERIOD_US)),
-        pids_limit=max(shape.pids, _FOR_STARTING) + 2,  # the process that waits, and the one that stands by the call
+        pids_limit=max(shape.pids, FOR_STARTING) + 2,  # the process that waits, and the one that stands by the call
         tmpfs={SCRATCH: f"size={shape.disk_bytes - shared},nr_inodes={files},mode=1777,exec,nosuid,nodev"},
         shm_size=max(shared, 4096),
         mounts=[_mount(bound, at) for at, bound in enumerate(shape.mounts)],

@@ -24,6 +24,7 @@ def connect() -> "APIClient":
         arguments = docker.utils.kwargs_from_env()
         api = docker.APIClient(version="auto", timeout=FIRST_ANSWER_S, **arguments)
         api.timeout = ANSWER_S
+        api.headers["Connection"] = "close"  # the SDK keeps one idle connection for each of the last 25 addresses asked
     return api
 
 

@@ -12,6 +12,7 @@ from opswright.sandboxes.container.engine import ANSWER_S, address, asking
 from opswright.sandboxes.container.streams import Streams
 
 _LOOK_S = 0.005
+_BESIDE_S = 0.02
 _ENDS_S = 5.0  # the engine notices the end of a process well before
 
 
@@ -49,11 +50,14 @@ class Execution:
                 raise SandboxUnavailable(f"the engine at {address()} does not start a command")
         return self.streams.outputs.started
 
-    def until_end(self) -> None:
-        """Waits for the end of its outputs for as long as they go on."""
+    def until_end(self, beside: Streams) -> None:
+        """Waits for the end of its outputs for as long as they go on. `beside` is read meanwhile: the engine does not
+        tell of another process's end before somebody has taken what it wrote.
+        """
         heard, seen = time.monotonic(), -1
         while not self.streams.ended:
-            self.streams.wait(1.0)
+            self.streams.wait(_BESIDE_S)
+            beside.wait(0)
             so_far = sum(self.streams.outputs.seen.values())
             if so_far != seen:
                 heard, seen = time.monotonic(), so_far

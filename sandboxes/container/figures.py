@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opswright.sandboxes.cgroups.groups import counted
-from opswright.sandboxes.container.cell import SCRATCH
+from opswright.sandboxes.container.cell import FOR_STARTING, SCRATCH
 from opswright.sandboxes.ports import Limit
 
 _FILES = (
@@ -61,12 +61,12 @@ def from_report(text: str) -> Figures:
 
 
 def from_engine(stats: Mapping[str, Any]) -> Figures:
-    """What the engine counts of a container that is about to be ended; less than a report."""
+    """What the engine counts of a container in which no process could be started any more; less than a report."""
     memory, processes, cpu = (stats.get(name) or {} for name in ("memory_stats", "pids_stats", "cpu_stats"))
     current, limit = processes.get("current") or 0, processes.get("limit") or 0
     total = (cpu.get("cpu_usage") or {}).get("total_usage")
     throttled = (cpu.get("throttling_data") or {}).get("throttled_periods") or 0
-    met = {Limit.PIDS: 0 < limit <= current, Limit.CPU: throttled > 0}
+    met = {Limit.PIDS: 0 < limit < current + FOR_STARTING, Limit.CPU: throttled > 0}
     return Figures(
         cpu_seconds=total / 1e9 if total else None,
         peak_memory_bytes=memory.get("max_usage"),

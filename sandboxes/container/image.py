@@ -3,8 +3,6 @@
 import contextlib
 import fcntl
 import io
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,16 +103,9 @@ class _Stream(io.RawIOBase):
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Only one process of this user builds at a time; a second one finds the image built."""
-    path = Path(tempfile.gettempdir(), f"opswright-image-{os.geteuid()}.lock")
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError:  # somebody else's file of that name: two builds at once are harmless, only slower
+    """Only one process of this installation builds at a time; a second one finds the image built. The lock is on this
+    file itself: nothing is left behind.
+    """
+    with Path(__file__).open("rb") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
         yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

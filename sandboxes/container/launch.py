@@ -17,23 +17,28 @@ from opswright.sandboxes.ports import WORKING_FOLDER, Command
 
 FOLDER = f"{SCRATCH}{WORKING_FOLDER}"  # the working folder's true place; in our image WORKING_FOLDER is a link to it
 REFUSED = 125  # the exit code of a script that could not set up
+_GIVEN = f"{SCRATCH}/.given"
 READY = b"+"  # the first byte of its output: the command starts now
 
-# `kill -1` ends everything of this user in the container but the shell itself, also what left its session.
+# In the end it becomes the command, so that no shell of ours can be killed by it or takes part in its limits. Its input
+# comes through a pipe with a name, from a process that has sent it whole when the command finds its end.
 SCRIPT = f"""
-exec 3>&2 2>/dev/null
+exec 3>&2 2>/dev/null 4<&0
 read -r line files given || exit {REFUSED}
 code=$(head -c "$line")
 mkdir -m 0700 {FOLDER} && cd {FOLDER} || exit {REFUSED}
 if [ "$files" != 0 ]; then head -c "$files" | tar -xf - 2>&3 || exit {REFUSED}; fi
 case $code in *'#go') ;; *) exit {REFUSED} ;; esac
-printf '{READY.decode()}'
-if [ "$given" = 0 ]; then (eval "$code") </dev/null 2>&3 3>&-
-else head -c "$given" | (eval "$code") 2>&3 3>&-
+if [ "$given" = 0 ]; then exec </dev/null
+else
+  mkfifo -m 0600 {_GIVEN} || exit {REFUSED}
+  (head -c "$given" <&4 >{_GIVEN} 3>&- 4>&- &)
+  exec <{_GIVEN}
+  rm {_GIVEN}
 fi
-status=$?
-kill -KILL -1
-exit $status
+printf '{READY.decode()}'
+exec 2>&3 3>&- 4<&-
+eval "$code"
 """
 
 
@@ -45,7 +50,7 @@ def payload(command: Command, links: Mapping[str, str]) -> bytes:
 
 def processes(command: Command) -> int:
     """How many processes it adds to those of the command."""
-    return 2 if command.stdin else 1
+    return 1 if command.stdin else 0
 
 
 def _line(command: Command) -> bytes:
@@ -111,9 +116,11 @@ done
 
 def read_after(printed: bytes, paths: Sequence[str]) -> tuple[str, dict[str, bytes], bool]:
     """What `AFTER` printed: the report, the files by path, and whether one was too large. Unfinished output gives what
-    is whole in it.
+    is whole in it; the report is empty when it could not be made.
     """
-    report, _, rest = printed.partition(b"== end\n")
+    report, ended, rest = printed.partition(b"== end\n")
+    if not ended:
+        return "", {}, False
     files: dict[str, bytes] = {}
     large = False
     for path in paths:

@@ -19,21 +19,15 @@ from opswright.sandboxes.commands import NOBODY
 from opswright.sandboxes.container.elf import closure
 from opswright.sandboxes.ports import WORKING_FOLDER
 
-NEEDED = (
-    "sh",
-    "cat",
-    "head",
-    "mkdir",
-    "tar",
-)  # without these no call can be made; an image of one's own needs them too
+# Without these no call can be made; an image of one's own needs them too.
+NEEDED = ("sh", "cat", "env", "head", "mkdir", "mkfifo", "rm", "tar")
 PROGRAMS = (
     *NEEDED, "awk", "base64", "basename", "bash", "bzip2", "chmod", "cmp", "comm", "cp", "cut", "date", "dd", "df",
-    "diff", "dirname", "du", "echo", "egrep", "env", "expand", "expr", "false", "find", "flock", "fold", "grep",
-    "gunzip", "gzip", "hostname", "id", "join", "kill", "ln", "ls", "md5sum", "mkfifo", "mktemp", "mv", "nice", "nl",
-    "nohup", "nproc", "od", "paste", "patch", "printf", "ps", "pwd", "readlink", "realpath", "rm", "rmdir", "sed",
-    "seq", "setsid", "sha256sum", "shuf", "sleep", "sort", "split", "stat", "stdbuf", "tac", "tail", "tee", "test",
-    "timeout", "touch", "tr", "true", "truncate", "uname", "uniq", "wc", "which", "whoami", "xargs", "xz", "yes",
-    "zcat",
+    "diff", "dirname", "du", "echo", "egrep", "expand", "expr", "false", "find", "flock", "fold", "grep", "gunzip",
+    "gzip", "hostname", "id", "join", "kill", "ln", "ls", "md5sum", "mktemp", "mv", "nice", "nl", "nohup", "nproc",
+    "od", "paste", "patch", "printf", "ps", "pwd", "readlink", "realpath", "rmdir", "sed", "seq", "setsid",
+    "sha256sum", "shuf", "sleep", "sort", "split", "stat", "stdbuf", "tac", "tail", "tee", "test", "timeout", "touch",
+    "tr", "true", "truncate", "uname", "uniq", "wc", "which", "whoami", "xargs", "xz", "yes", "zcat",
 )  # fmt: skip
 _WHERE = "/usr/bin:/bin:/usr/sbin:/sbin"  # not PATH: a user's own programs are not this machine's
 _SKIPPED = re.compile(r"/(test|tests|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|config-[^/]*)$")

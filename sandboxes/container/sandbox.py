@@ -17,7 +17,8 @@ Everywhere: a writable mount is the host's own disk, and its room is not limited
 
 import contextlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class ContainerSandbox:
         self._spare: Future[Cell] | None = None
         self._spare_shape: Shape | None = None
         self._behind = ThreadPoolExecutor(2, "opswright-containers")
+        self._at_work: set[Future[None]] = set()
         self._closed = False
 
     @property
@@ -68,10 +70,17 @@ class ContainerSandbox:
                 cell.dispose()
             raise
         if self._grouped:  # nothing of the call lives any more: its container can go behind the caller's back
-            self._drop(cell)
+            self._behind_us(lambda: _quietly(cell))
         else:
             cell.dispose()
         return done
+
+    def settle(self) -> None:
+        """Waits for what goes on behind calls: the start of the next container, the removal of the last one."""
+        with self._lock:
+            spare, at_work = self._spare, set(self._at_work)
+        wait(at_work)
+        wait([spare] if spare else [])
 
     def close(self) -> None:
         with self._lock:
@@ -101,7 +110,7 @@ class ContainerSandbox:
             self._spare = None
         cell = _ready(spare) if spare is not None and fits else None
         if spare is not None and cell is None:
-            self._behind.submit(_dispose, spare)
+            self._behind_us(lambda: _dispose(spare))
         if cell is None:
             cell = Cell(self._api, self._image, shape)
         self._prepare(shape)
@@ -113,12 +122,16 @@ class ContainerSandbox:
                 self._spare = self._behind.submit(Cell, self._api, self._image, shape)
                 self._spare_shape = shape
 
-    def _drop(self, cell: Cell) -> None:
+    def _behind_us(self, work: Callable[[], None]) -> None:
+        """Does it while the caller goes on; at once when the sandbox is closed already."""
         with self._lock:
-            if not self._closed:
-                self._behind.submit(_quietly, cell)
-                return
-        cell.dispose()
+            closed = self._closed
+            if not closed:
+                task = self._behind.submit(work)
+                self._at_work.add(task)
+                task.add_done_callback(self._at_work.discard)
+        if closed:
+            work()
 
 
 def _ready(spare: Future[Cell]) -> Cell | None:

@@ -3,9 +3,11 @@
 The engine sends both outputs over one connection, in pieces with a head of 8 bytes: which of them, and how long.
 """
 
+import os
 import selectors
 import socket
 import ssl
+import time
 from typing import Any
 
 from opswright.sandboxes.container.cell import raw
@@ -56,7 +58,9 @@ class Demultiplexer:
 
 
 class Streams:
-    """Our end of one connection; owns it. `ended`: the engine has closed it, or it broke."""
+    """Our end of one connection; owns it. `ended`: the engine has closed it, or it broke (`broken`); `over`: the
+    process itself has ended, though others may still hold its outputs.
+    """
 
     def __init__(self, connection: Any, most: int) -> None:
         self._connection = connection
@@ -65,7 +69,9 @@ class Streams:
         self._given = memoryview(b"")
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)
+        self._ending: int | None = None
         self.outputs = Demultiplexer(most)
+        self.over = False
         self.ended = False
         self.broken = False
 
@@ -77,16 +83,31 @@ class Streams:
 
     def wait(self, seconds: float) -> None:
         """Moves what can be moved; returns after some event, or this time at the latest."""
-        for _, events in self._selector.select(max(seconds, 0.0)):
+        for key, events in self._selector.select(max(seconds, 0.0)):
+            if key.fd == self._ending:
+                self._selector.unregister(key.fd)
+                self.over = True
+                continue
             if events & selectors.EVENT_READ:
                 self._read()
             if events & selectors.EVENT_WRITE and not self.ended:
                 self._feed()
 
-    def drain(self) -> None:
-        """Takes what has come already, once nobody writes any more."""
-        while not self.ended and self._selector.select(0):
-            self.wait(0)
+    def look_for(self, pid: int) -> None:
+        """Wakes up for the end of the process itself too, where it is one of this machine."""
+        try:
+            self._ending = os.pidfd_open(pid)
+        except OSError:
+            self.over = True
+            return
+        self._selector.register(self._ending, selectors.EVENT_READ)
+
+    def drain(self, seconds: float) -> bool:
+        """Takes what is still on its way once nobody writes any more; False when its end does not come in time."""
+        give_up = time.monotonic() + seconds
+        while not self.ended and time.monotonic() < give_up:
+            self.wait(0.1)
+        return self.ended
 
     @property
     def cut(self) -> frozenset[str]:
@@ -100,6 +121,9 @@ class Streams:
 
     def close(self) -> None:
         """Closes the connection; idempotent."""
+        if self._ending is not None:
+            os.close(self._ending)
+            self._ending = None
         self._selector.close()
         self._socket.close()
         self._connection.close()
@@ -129,5 +153,5 @@ class Streams:
             self._selector.modify(self._socket, selectors.EVENT_READ)
 
     def _end(self) -> None:
-        self.ended = True
+        self.ended = self.over = True
         self._selector.unregister(self._socket)

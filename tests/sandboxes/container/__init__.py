@@ -1,0 +1,1 @@
+"""The container sandbox: the contract, its image, engines that fail, what dead owners leave."""
