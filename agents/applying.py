@@ -42,6 +42,26 @@ def vouched_for(receipt: Receipt, journal: Journal, trusted: Sequence[str]) -> b
     return receipt.signed_by in trusted or journal.find(written_key(receipt.digest)) is not None
 
 
+def applied_runs(journal: Journal, run: str) -> tuple[str, ...]:
+    """The runs under which receipts of a run were applied later."""
+    keys = [str(record.key) for record in journal.read(kind="receipt", run=run)]
+    names = {_run_name(key.removeprefix(written_key(""))[:16]) for key in keys}
+    if not names:
+        return ()
+    found = {head.run for head in journal.newest("effect.begun") if head.run.rpartition("-")[0] in names}
+    return tuple(sorted(found))
+
+
+def asked_under(journal: Journal, run: str) -> tuple[str, ...]:
+    """The tasks under which `apply` asked about receipts of a run."""
+    keys = [str(record.key) for record in journal.read(kind="receipt", run=run)]
+    return tuple(_run_name(key.removeprefix(written_key(""))[:16]) for key in keys)
+
+
+def _run_name(receipt_id: str) -> str:
+    return f"apply-{receipt_id}"
+
+
 def planned(verification: Verification, specialist: Specialist) -> tuple[Action, ...]:
     """The actions that adopt a receipt's result, made by the specialist; their previews are what a person reads.
 
@@ -112,7 +132,7 @@ def apply_receipt(
     actions = planned(verification, specialist)
     for action in actions:
         show(action)
-    run, task = f"apply-{receipt.id}-{secrets.token_hex(4)}", receipt.content.task.id
+    run, task = f"{_run_name(receipt.id)}-{secrets.token_hex(4)}", receipt.content.task.id
     permits = _permits(workshop, actions, declared, run, task)
     performer = workshop.scope(run, task, STAGE)
     kept = False

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from opswright.agents.applying import applied_runs, asked_under
 from opswright.agents.approvals import whoami
 from opswright.agents.attempts import Attempt, Attempts
 from opswright.agents.checkpoints import forget_threads
@@ -49,6 +50,7 @@ class _Target:
     session: str
     runs: tuple[str, ...]
     applied: tuple[str, ...]
+    asked: tuple[str, ...]  # the tasks under which `apply` asked
 
 
 class Eraser:
@@ -113,13 +115,9 @@ class Eraser:
         return self._with_applied(id, "", (id,))
 
     def _with_applied(self, id: str, session: str, runs: tuple[str, ...]) -> _Target:
-        receipts = {
-            f"apply-{str(record.key).partition(':')[2][:16]}"
-            for run in runs
-            for record in self._journal.read(kind="receipt", run=run)
-        }
-        applied = {head.run for head in self._journal.newest("effect.begun") if head.run.rpartition("-")[0] in receipts}
-        return _Target(id, session, runs, tuple(sorted({*applied, *receipts})))
+        applied = tuple(name for run in runs for name in applied_runs(self._journal, run))
+        asked = tuple(name for run in runs for name in asked_under(self._journal, run))
+        return _Target(id, session, runs, applied, asked)
 
     def _attempts(self, target: _Target) -> Iterator[Attempt]:
         attempts = Attempts(self._journal)
@@ -173,7 +171,7 @@ class Eraser:
             if run:
                 yield from self._journal.read(run=run)
         for head in self._journal.newest("approval.asked"):  # `apply` asks under the receipt, not under a run
-            if head.task in target.applied and (record := self._journal.get(head.seq)) is not None:
+            if head.task in target.asked and (record := self._journal.get(head.seq)) is not None:
                 yield record
 
     def _remove_receipts(self, target: _Target) -> tuple[int, tuple[str, ...]]:

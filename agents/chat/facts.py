@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from opswright.agents.applying import applied_runs
 from opswright.agents.attempts import Attempt, Attempts
 from opswright.agents.episode import Episode
 from opswright.agents.outcomes import TaskOutcome, read_outcome
@@ -42,7 +43,9 @@ class Facts:
 
 def facts_of(journal: Journal, turn: Turn) -> Facts:
     """What a turn came to."""
-    return Facts(turn, outcomes_of(journal, turn.run), tuple(changes_of(journal, turn.run)))
+    runs = (turn.run, *applied_runs(journal, turn.run))
+    changes = (change for run in runs for change in changes_of(journal, run))
+    return Facts(turn, outcomes_of(journal, turn.run), tuple(changes))
 
 
 def outcomes_of(journal: Journal, run: str) -> tuple[TaskOutcome, ...]:

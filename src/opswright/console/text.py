@@ -67,11 +67,16 @@ def hint(text: str) -> str:
     return click.style(visible(text), fg="yellow")
 
 
+def in_diff(line: str, before: bool) -> bool:
+    """Is this a line of a unified diff? `before`: was the line before it one?"""
+    return line.startswith(("--- ", "+++ ", "@@ ")) or (before and line[:1] in ("+", "-", " ", "\\"))
+
+
 def paint_diffs(text: str) -> str:
     """The text, made visible, with the lines of every unified diff in it coloured."""
     lines, inside = [], False
     for line in text.split("\n"):
-        inside = line.startswith(("--- ", "+++ ", "@@ ")) or (inside and line[:1] in ("+", "-", " ", "\\"))
+        inside = in_diff(line, inside)
         lines.append(_diff_line(line) if inside else visible(line))
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opswright.agents.chat.facts import Facts, facts_of, outcomes_of
@@ -12,6 +13,7 @@ from opswright.agents.files import File
 from opswright.agents.halting import Halt
 from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.manifests import read_manifests
+from opswright.agents.outcomes import ACCEPTED
 from opswright.agents.planning import with_roles
 from opswright.agents.progress import Step
 from opswright.agents.results import RunResult
@@ -63,6 +65,16 @@ class Conversation:
         """The session as it stands."""
         return self.sessions.get(self.id) if self.sessions.exists(self.id) else Session(self.id, time.time())
 
+    @property
+    def specialists(self) -> Sequence[Path]:
+        """Folders of more specialists."""
+        return self._doors.specialists
+
+    @property
+    def effects(self) -> Path | None:
+        """A folder of more effects."""
+        return self._doors.effects
+
     def facts(self) -> list[Facts]:
         """What its turns came to, oldest first."""
         return [facts_of(self.journal, turn) for turn in self.session().turns]
@@ -93,7 +105,7 @@ class Conversation:
         before = self.facts()
         with_role = with_roles(files, self.manifests)
         reading = read_request(request, with_role, read_fields(self.manifests), before)
-        lines = (*self._files_carried(named, files), *reading.carried)
+        lines = () if reading.talk else (*self._files_carried(named, files), *reading.carried)
         turn = Turn(len(before) + 1, new_run_id(), time.time(), request, marks(files), lines)
         self.sessions.create(self.id)
         self.sessions.begin_turn(self.id, turn)
@@ -169,7 +181,11 @@ class Conversation:
             self.screen.hint(ended.answer)
         elif ended.status != TALK:
             self.screen.answer(ended.answer)
-        self.screen.ended(done, outcomes_of(self.journal, turn.run))
+        outcomes = outcomes_of(self.journal, turn.run)
+        self.screen.ended(done, outcomes)
+        shown = [one for one in outcomes if one.status == ACCEPTED and one.receipt and not one.adopted]
+        if any(self.manifests[one.specialist].risk for one in shown if one.specialist in self.manifests):
+            self.screen.dim("nothing was changed; /apply adopts the result")
 
     def _choices(self) -> Choices:
         # The session's ledger holds the limits of the budget, above the run's own.

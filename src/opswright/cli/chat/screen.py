@@ -1,15 +1,17 @@
 """What the chat shows of a turn: what was carried over, the question before a change, the answer, the cost."""
 
+import shutil
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opswright.cli.chat.terminal import echo, forget_typed
 from opswright.console import bad, good, heading, hint, inline, one_line, visible
 from opswright.console.asking import question_lines
 from opswright.console.output import write_text
-from opswright.console.text import paint_diffs
+from opswright.console.text import in_diff, paint_diffs
 from opswright.nouns import Action, Usage
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from opswright.cli.chat.lines import TaskLines
 
 _DIM = "\x1b[2m{}\x1b[0m"
+_WRAPPING: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "subsequent_indent": "  "}
 UNCHECKED = "the model's words, unchecked; nothing in them was done:"
 
 
@@ -41,7 +44,7 @@ class Screen:
 
     def dim(self, message: str) -> None:
         """A line that is not the answer."""
-        write_text(_DIM.format(inline(message)))
+        write_text("\n".join(_DIM.format(line) for line in wrapped(inline(message)).split("\n")))
 
     def text(self, text: str) -> None:
         """Lines of ours, colours kept."""
@@ -86,7 +89,7 @@ class Screen:
 
     def answer(self, text: str) -> None:
         """The answer of a turn, its diffs in colour."""
-        write_text(paint_diffs(text.rstrip("\n")))
+        write_text(paint_diffs(wrapped(text.rstrip("\n"))))
 
     def attached(self, names: Sequence[str]) -> None:
         """What is attached."""
@@ -111,6 +114,17 @@ class Screen:
     def hint(self, text: str) -> None:
         """What to do next."""
         write_text(hint(text))
+
+
+def wrapped(text: str) -> str:
+    """The text with long lines broken between words; those of a diff stay as they are."""
+    width = max(20, shutil.get_terminal_size().columns - 1)
+    lines, inside = [], False
+    for line in text.split("\n"):
+        inside = in_diff(line, inside)
+        long = len(line) > width and not inside
+        lines += textwrap.wrap(line, width, **_WRAPPING) or [""] if long else [line]
+    return "\n".join(lines)
 
 
 def cost_of(usage: Usage, tiers: Sequence[str]) -> str:

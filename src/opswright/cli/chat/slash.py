@@ -148,6 +148,12 @@ def _approve(conversation: Conversation, rest: str) -> None:
     screen.text(good("approved") + (f"; go on with: {go_on}" if go_on else ""))
 
 
+def _apply(conversation: Conversation, rest: str) -> None:
+    from opswright.cli.chat.adopting import adopt
+
+    adopt(conversation, rest)
+
+
 def _undo(conversation: Conversation, rest: str) -> None:
     from opswright.agents.undo import Undoer
 
@@ -224,6 +230,7 @@ SLASHES = (
     Slash("files", "[clear]", "what is attached; detach it", _files),
     Slash("tier", "[TIER]", f"who may propose: {', '.join(TIERS)}", _tier),
     Slash("cost", "", "what was spent, and the limits", _cost),
+    Slash("apply", "[RECEIPT]", "adopt the last result, after showing what changes", _apply),
     Slash("undo", "[ID]", "what stands; take a change back", _undo),
     Slash("approve", "[HASH]", "what waits for approval; answer it", _approve),
     Slash("resume", "[RUN]", "go on with a turn that was stopped or could not end", _resume),

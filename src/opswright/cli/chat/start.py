@@ -121,5 +121,5 @@ def _greet(conversation: "Conversation") -> None:
             screen.attached(conversation.attached)
     else:
         examples = [one.routing.examples[0] for one in conversation.manifests.values() if one.routing.examples]
-        screen.dim(f"ask for something, such as: {examples[0]} @policy.json" if examples else "ask for something")
+        screen.dim(f"ask for something, such as: {examples[0]}" if examples else "ask for something")
     screen.dim("/help lists the commands, @FILE attaches a file, Ctrl-D leaves")
