@@ -89,7 +89,7 @@ def run_case(
             result = start(work, settings, Choices(tier=tier, budget=budget), doors, files)
     for outcome in result.outcomes:
         if outcome.error == RecordingMissing.__name__:
-            raise RecordingMissing(outcome.reason)
+            raise _missing(outcome.reason, setup)
         if outcome.exit_code == Exit.ENVIRONMENT:
             raise EnvironmentFailed(f"{outcome.error}: {outcome.reason}")
     return Ran(result)
@@ -135,7 +135,18 @@ def models(setup: Setup, budget: Budget = CASE_BUDGET) -> "Iterator[tuple[Gatewa
 
     with _state(None) as folder:
         ledger = Ledger(budget, time.monotonic)
-        yield open_gateway(case_settings(setup, folder, "auto", budget), ledger), ledger
+        try:
+            yield open_gateway(case_settings(setup, folder, "auto", budget), ledger), ledger
+        except RecordingMissing as error:
+            raise _missing(str(error), setup) from error
+
+
+def _missing(reason: str, setup: Setup) -> RecordingMissing:
+    """The same with the command that records this suite, in place of the one that records any run."""
+    from opswright.tools.models.recording import COMMAND
+
+    record = f"opswright eval run {setup.suite} --record, with OPENAI_BASE_URL or model tiers configured"
+    return RecordingMissing(reason.replace(COMMAND, record))
 
 
 @contextlib.contextmanager
