@@ -5,7 +5,7 @@ from typing import Any
 
 from opswright.agents import episode as records
 from opswright.agents.episode import Ask, Episode
-from opswright.agents.state import ADOPTION, Bench, LoopState, Update, ends, trial_stage, tried
+from opswright.agents.state import ADOPTION, Bench, LoopState, Update, ends, storable, trial_stage, tried
 from opswright.agents.tiers import Ending, Episodes, Round, TierPlan, next_tier, plan_tiers
 from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
 from opswright.knowledge.journal import Journal
@@ -47,7 +47,7 @@ class Search(Bench):
         episode = self.episode(state)
         assert proposal is not None
         episode.fix_actions(ADOPTION, lambda: self.specialist.adopter.adoption(episode.task(), proposal))
-        return {"status": "accepted", "reason": verdict.reason, "to": "authorise_adoption"}
+        return {"status": "accepted", "reason": storable(verdict.reason), "to": "authorise_adoption"}
 
     def ask(self, state: LoopState) -> Update:
         """One proposal of the round's tier; nothing new, a repetition or a failed model ends the round."""

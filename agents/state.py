@@ -81,7 +81,15 @@ def tried(state: LoopState, ending: str) -> Update:
 
 def ends(status: str, reason: str) -> Update:
     """The task is over but for its receipt and what it taught."""
-    return {"status": status, "reason": reason, "to": "finish"}
+    return {"status": status, "reason": storable(reason), "to": "finish"}
+
+
+def storable(text: str) -> str:
+    """The text without what no store of checkpoints takes: a NUL (PostgreSQL), half a surrogate pair (msgpack).
+
+    A reason quotes tools, models and file names, and must not be able to fail the run it explains.
+    """
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def ask_person(task: str, stage: str, actions: Mapping[str, str]) -> str:
