@@ -20,13 +20,6 @@ def settings_in(folder: Path, **values: Any) -> Settings:
     return Settings(state_dir=folder, cache_dir=folder, config_dir=folder, **values)
 
 
-def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
-    for expected in (1, 2):
-        with open_checkpoints(settings) as saver:
-            assert count_once(saver)["count"] == expected
-
-
 def test_the_file_is_private(tmp_path: Path) -> None:
     with open_checkpoints(settings_in(tmp_path)) as saver:
         count_once(saver)

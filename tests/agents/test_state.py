@@ -35,6 +35,7 @@ def test_a_reason_cannot_fail_the_run(tmp_path: Path, verdict: Verdict) -> None:
         *ending,
     )
     bench = Bench(tmp_path)
-    bench.plays(script)
+    state = bench.plays(script)
     script.finished()
+    assert state["reason"] == storable(state["reason"])
     assert bench.outcome.status == verdict.outcome
