@@ -6,6 +6,7 @@ would write its own older state over it.
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ BATCH = 512  # vectors sent at a time
 NEAREST = 10_000  # as many are looked through: below that a search is exhaustive, above it nearly so
 # Inner product: vectors are of unit length, and a text without any word has no direction at all.
 _HNSW = {"hnsw": {"space": "ip", "ef_construction": 200, "max_neighbors": 32}}
+_OPENED = itertools.count(1)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -33,6 +35,7 @@ class Vectors:
         self._open_client, self.shared, self._where = open_client, shared, where
         self._client: ClientAPI | None = None
         self._collections: dict[str, Collection] = {}
+        self._inherited: tuple[ClientAPI | None, ...] = ()  # kept, or the collector would close them
 
     def reopen(self) -> None:
         """Forgets everything that is held in memory; the next use reads it again."""
@@ -42,11 +45,8 @@ class Vectors:
                 client.close()  # type: ignore[attr-defined]
 
     def forget(self) -> None:
-        """After a fork: what the parent holds open is the parent's."""
-        from chromadb.api.shared_system_client import SharedSystemClient
-
-        self._client, self._collections = None, {}
-        SharedSystemClient.clear_system_cache()
+        """After a fork: what the parent holds open is the parent's, and is left alone."""
+        self._inherited, self._client, self._collections = (*self._inherited, self._client), None, {}
 
     def create(self, name: str, metadata: Mapping[str, str | int]) -> None:
         """Makes an empty collection."""
@@ -175,7 +175,14 @@ def _embedded(folder: Path) -> "ClientAPI":
     from chromadb.config import Settings
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    # Chroma shares what it opened under the same spelling of a path, within the process and with its forks, and keeps
+    # what it failed to open. A spelling of its own for each client keeps a stale one from being handed out again.
+    return chromadb.PersistentClient(f"{folder}{_spelling(next(_OPENED))}", Settings(anonymized_telemetry=False))
+
+
+def _spelling(number: int) -> str:
+    """What changes a path's text and not its meaning, different for each number."""
+    return "".join("/." if bit == "1" else "//" for bit in f"{number:b}")
 
 
 def _served(settings: MemorySettings, where: str) -> "ClientAPI":

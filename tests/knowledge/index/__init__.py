@@ -1,0 +1,1 @@
+"""The index: among processes, after kills, damage and rebuilds."""

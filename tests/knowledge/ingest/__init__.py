@@ -1,0 +1,1 @@
+"""Readers of manuals, and what is kept of them."""
