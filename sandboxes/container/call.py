@@ -10,7 +10,7 @@ from opswright.sandboxes.cgroups.opening import open_group
 from opswright.sandboxes.commands import relative_parts
 from opswright.sandboxes.container import launch
 from opswright.sandboxes.container.cell import SCRATCH, Cell
-from opswright.sandboxes.container.engine import ANSWER_S, address, asking
+from opswright.sandboxes.container.engine import address, asking
 from opswright.sandboxes.container.execution import Execution, group_of
 from opswright.sandboxes.container.figures import Figures, from_engine, from_report
 from opswright.sandboxes.container.streams import Streams
@@ -88,12 +88,12 @@ class Call:
         if self.group is not None:
             self._look_at_room()
             self.group.kill()
-            _drain(streams)
+            self._drain(streams)
         figures, collected, reached = self._after(streams)
         if not reached:  # the container has no room for one more process: it ends as a whole
             code = _STOPPED if stopped_by else running.final_code()
             self.cell.dispose()
-        _drain(streams)
+        self._drain(streams)
         if reached:
             code = running.final_code()
         if figures.killed:
@@ -193,7 +193,6 @@ class Call:
         with asking("counting what a container used"):
             return from_engine(self.cell.api.stats(self.cell.id, stream=False, one_shot=True))
 
-
-def _drain(streams: Streams) -> None:
-    if not streams.drain(ANSWER_S):
-        raise SandboxUnavailable(f"the engine at {address()} does not end a call")
+    def _drain(self, streams: Streams) -> None:
+        if not streams.drain(float(self.cell.api.timeout)):
+            raise SandboxUnavailable(f"the engine at {address()} does not end a call")

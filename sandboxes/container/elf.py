@@ -87,6 +87,8 @@ def _read(content: bytes) -> Wants:
         if kind == _INTERPRETER:
             interpreter = _text(content, offset)
         elif kind == _DYNAMIC:
+            if offset + length > len(content):
+                raise IndexError("its end is missing")
             entries = list(_ENTRY.iter_unpack(content[offset : offset + length - length % _ENTRY.size]))
     address = next((value for tag, value in entries if tag == _STRINGS), None)
     if address is None:  # linked statically

@@ -14,8 +14,11 @@ FIRST_ANSWER_S = 3.0  # an engine that runs answers at once
 ANSWER_S = 30.0  # of a busy one, to one question
 
 
-def connect() -> "APIClient":
-    """A client of the engine that DOCKER_HOST names, else of the usual socket. Raises SandboxUnavailable."""
+def connect(answer_s: float = ANSWER_S) -> "APIClient":
+    """A client of the engine that DOCKER_HOST names, else of the usual socket. Raises SandboxUnavailable.
+
+    `answer_s` (its `timeout` later): how long one answer may take before the engine counts as gone.
+    """
     try:
         import docker
     except ImportError:
@@ -23,7 +26,7 @@ def connect() -> "APIClient":
     with asking("Docker's engine"):
         arguments = docker.utils.kwargs_from_env()
         api = docker.APIClient(version="auto", timeout=FIRST_ANSWER_S, **arguments)
-        api.timeout = ANSWER_S
+        api.timeout = answer_s
         api.headers["Connection"] = "close"  # the SDK keeps one idle connection for each of the last 25 addresses asked
     return api
 

@@ -8,7 +8,7 @@ from typing import Any
 from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.commands import NOBODY
 from opswright.sandboxes.container.cell import Cell
-from opswright.sandboxes.container.engine import ANSWER_S, address, asking
+from opswright.sandboxes.container.engine import address, asking
 from opswright.sandboxes.container.streams import Streams
 
 _LOOK_S = 0.005
@@ -22,6 +22,7 @@ class Execution:
     def __init__(self, cell: Cell, script: str, arguments: Sequence[str], most: int) -> None:
         self._cell = cell
         api = cell.api
+        self._answer_s = float(api.timeout)
         with asking("starting a command"):
             created = api.exec_create(
                 cell.id, ["/bin/sh", "-c", script, "sh", *arguments], stdin=True, user=f"{NOBODY}:{NOBODY}"
@@ -31,7 +32,7 @@ class Execution:
 
     def host_pid(self) -> int:
         """Its process as the engine's machine numbers it, once it runs."""
-        give_up = time.monotonic() + ANSWER_S
+        give_up = time.monotonic() + self._answer_s
         while time.monotonic() < give_up:
             state = self._state()
             if pid := int(state.get("Pid") or 0):
@@ -43,10 +44,12 @@ class Execution:
 
     def until_started(self) -> bool:
         """Waits for its first byte; False when it ended without one."""
-        heard = time.monotonic()
+        heard, left = time.monotonic(), -1
         while not self.streams.outputs.started and not self.streams.ended:
             self.streams.wait(1.0)
-            if time.monotonic() - heard > ANSWER_S:
+            if self.streams.left != left:
+                heard, left = time.monotonic(), self.streams.left
+            elif time.monotonic() - heard > self._answer_s:
                 raise SandboxUnavailable(f"the engine at {address()} does not start a command")
         return self.streams.outputs.started
 
@@ -61,7 +64,7 @@ class Execution:
             so_far = sum(self.streams.outputs.seen.values())
             if so_far != seen:
                 heard, seen = time.monotonic(), so_far
-            elif time.monotonic() - heard > ANSWER_S:
+            elif time.monotonic() - heard > self._answer_s:
                 raise SandboxUnavailable(f"the engine at {address()} does not answer")
 
     def exit_code(self) -> int | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opswright.errors import SandboxUnavailable
+from opswright.sandboxes.cgroups.owners import new_name
 from opswright.sandboxes.container import rootfs
+from opswright.sandboxes.container.cell import OWNER
 from opswright.sandboxes.container.engine import asking
 
 if TYPE_CHECKING:
@@ -17,30 +19,26 @@ if TYPE_CHECKING:
 REPOSITORY = "opswright-sandbox"
 LABEL = "opswright.sandbox.content"
 Said = Callable[[str], None]
+Contents = Callable[[], tuple[rootfs.Entry, ...]]
 
 
-def ensure(api: "APIClient", named: str | None, said: Said) -> str:
-    """The image's name, once the engine has it: `named` as it is, else ours, which is built when its content is new.
+def ensure(api: "APIClient", named: str | None, said: Said, contents: Contents = rootfs.entries) -> str:
+    """The image's name, once the engine has it: ours, which is built when its content is new, or one upon `named`, with
+    nothing added but the link to the working folder. `contents`: what ours is made of.
 
     Raises SandboxUnavailable: an image of that name is not there (nothing is fetched), or this machine's programs give
     none.
     """
     if named is not None:
-        if not present(api, named):
-            raise SandboxUnavailable(
-                f"the engine has no image {named!r} (sandbox.image), and none is fetched by itself"
-            )
-        return named
-    with contextlib.ExitStack() as stack:
-        entries = _entries()
-        content = rootfs.digest(entries)
-        tag = tag_of(content)
-        if present(api, tag):
-            return tag
-        stack.enter_context(_alone())
-        if not present(api, tag):  # another process may have built it meanwhile
-            said("building the sandbox's image from this machine's programs, once")
-            _build(api, entries, content)
+        return _with_working_folder(api, named)
+    entries = _read(contents)
+    content = rootfs.digest(entries)
+    tag = tag_of(content)
+    if not present(api, tag):
+        with _alone():
+            if not present(api, tag):  # another process may have built it meanwhile
+                said("building the sandbox's image from this machine's programs, once")
+                _build(api, entries, content)
     return tag
 
 
@@ -61,9 +59,27 @@ def present(api: "APIClient", name: str) -> bool:
     return True
 
 
-def _entries() -> tuple[rootfs.Entry, ...]:
+def _with_working_folder(api: "APIClient", named: str) -> str:
+    if not present(api, named):
+        raise SandboxUnavailable(f"the engine has no image {named!r} (sandbox.image), and none is fetched")
+    with asking("the sandbox's image"):
+        base = str(api.inspect_image(named)["Id"]).rpartition(":")[2]
+    tag = tag_of(f"on-{base}")
+    if not present(api, tag):
+        with _alone(), asking("preparing the sandbox's image"):
+            repository, _, version = tag.partition(":")
+            container = api.create_container(named, ["true"], labels={OWNER: new_name()})["Id"]
+            try:
+                api.put_archive(container, "/", b"".join(rootfs.archive((rootfs.WORK_LINK,))))
+                api.commit(container, repository=repository, tag=version, changes=[f"LABEL {LABEL}={named}"])
+            finally:
+                api.remove_container(container, force=True)
+    return tag
+
+
+def _read(contents: Contents) -> tuple[rootfs.Entry, ...]:
     try:
-        return rootfs.entries()
+        return contents()
     except (ValueError, OSError) as error:
         advice = "name an image in the setting sandbox.image"
         raise SandboxUnavailable(f"no image can be made of this machine's programs ({error}); {advice}") from None

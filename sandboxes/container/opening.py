@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
 from opswright.sandboxes.container.cell import Cell, shape_of
-from opswright.sandboxes.container.engine import asking, connect, is_here
+from opswright.sandboxes.container.engine import ANSWER_S, asking, connect, is_here
 from opswright.sandboxes.container.execution import group_of
 from opswright.sandboxes.container.image import Said, ensure
 from opswright.sandboxes.container.leftovers import sweep
@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 _PROBE = Limits(memory_bytes=64 * MIB, pids=8, disk_bytes=MIB, seconds=20.0, output_bytes=4096)
 
 
-def open_container(settings: SandboxSettings, said: Said = lambda line: None, grouped: bool = True) -> ContainerSandbox:
+def open_container(
+    settings: SandboxSettings, said: Said = lambda line: None, grouped: bool = True, answer_s: float = ANSWER_S
+) -> ContainerSandbox:
     """A sandbox that works, since a first command has run in it. `said` is told of what takes long (building the
-    image); `grouped=False` does without control groups for calls, as where we are not root.
+    image); `grouped=False` does without control groups for calls, as where we are not root; `answer_s`: how long the
+    engine may take for one answer.
 
     Raises SandboxUnavailable in one line: no engine, no image, or the image cannot run a command.
     """
     from opswright.sandboxes.opening import most
 
-    api = connect()
+    api = connect(answer_s)
     try:
         with asking("Docker's engine"):
             if (kind := api.version().get("Os")) != "linux":

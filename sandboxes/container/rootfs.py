@@ -51,6 +51,9 @@ class Entry:
     text: bytes | None = None
 
 
+WORK_LINK = Entry(WORKING_FOLDER, 0o777, target=f"/tmp{WORKING_FOLDER}")
+
+
 def entries() -> tuple[Entry, ...]:
     """All entries, parents first. Raises ValueError when this machine cannot give a working image."""
     missing = [name for name in NEEDED if shutil.which(name, path=_WHERE) is None]
@@ -59,7 +62,7 @@ def entries() -> tuple[Entry, ...]:
     found: dict[str, Entry] = {}
     for path, mode in _FOLDERS.items():
         _put(found, Entry(path, mode))
-    _put(found, Entry(WORKING_FOLDER, 0o777, target=f"/tmp{WORKING_FOLDER}"))
+    _put(found, WORK_LINK)
     for path, text in _TEXTS.items():
         _put(found, Entry(path, 0o644, text=text.encode()))
     programs = [Path(place) for name in PROGRAMS if (place := shutil.which(name, path=_WHERE))]

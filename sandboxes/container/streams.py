@@ -93,6 +93,11 @@ class Streams:
             if events & selectors.EVENT_WRITE and not self.ended:
                 self._feed()
 
+    @property
+    def left(self) -> int:
+        """How much of what was given is still to be sent."""
+        return len(self._given)
+
     def look_for(self, pid: int) -> None:
         """Wakes up for the end of the process itself too, where it is one of this machine."""
         try:
