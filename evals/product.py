@@ -85,13 +85,17 @@ def run_case(
         settings = case_settings(setup, folder, tier, budget, approvals)
         surroundings = _surroundings(setup, case, settings)
         doors = Doors(checkpoints=in_memory, specialists=specialists, surroundings=surroundings)
-        with surroundings:
+        try:
             result = start(work, settings, Choices(tier=tier, budget=budget), doors, files)
+        finally:
+            left_over = surroundings.close()
     for outcome in result.outcomes:
         if outcome.error == RecordingMissing.__name__:
             raise _missing(outcome.reason, setup)
         if outcome.exit_code == Exit.ENVIRONMENT:
             raise EnvironmentFailed(f"{outcome.error}: {outcome.reason}")
+    if left_over:  # such as recorded calls that were not made: it is not the run that was recorded
+        raise EnvironmentFailed(left_over[0])
     return Ran(result)
 
 
@@ -163,4 +167,5 @@ def _surroundings(setup: Setup, case: Case, settings: Settings) -> "SessionSurro
 
     mode = "recording" if setup.record else setup.env
     recordings = (case.folder or setup.cases / case.id) / ENVIRONMENT
-    return SessionSurroundings(settings, mode, recordings)
+    command = f"opswright eval run {setup.suite} --record"
+    return SessionSurroundings(settings, mode, recordings, seed=setup.seed, record_with=command)
