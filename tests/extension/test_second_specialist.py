@@ -10,13 +10,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from opswright.redaction import Redactor
+from opswright.sandboxes.environments.transcript import TranscriptRecorder
 from tests.cli.program import Program, Ran, new_program
 from tests.tools.models.server import Server, completion
 
@@ -47,6 +49,18 @@ def digests(root: Path) -> dict[str, str]:
             elif path.is_file():
                 found[str(path.relative_to(root))] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+class Always:
+    """Sensors that always say the same."""
+
+    name = "sensors"
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
+        return [8.0]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +186,32 @@ def test_its_evaluation_is_found_and_runs_over_its_recorded_environment(gardener
     assert [(row["case"], row["row"]["passed"]) for row in rows] == [("cold-week", True)], rows
 
 
-def test_without_the_recording_the_row_says_how_to_record_it(gardener: Gardener, grown: Grown, tmp_path: Path) -> None:
+@pytest.fixture
+def garden(gardener: Gardener, grown: Grown, tmp_path: Path) -> Callable[[], str]:
+    """The suite as a plug-in, to be spoilt; gives the error of its one case."""
     suites = tmp_path / "suites"
     shutil.copytree(grown.root / "evals/cases/greenhouse", suites / "garden")
-    (suites / "garden/cold-week/environment/house.surface.jsonl").unlink()
-    ran = gardener("eval", "run", "garden", "--suites", suites, "--json")
-    rows = [json.loads(line) for line in Path(ran.envelope()["result"]["results"]).read_text().splitlines()[1:]]
-    assert "no recording of house is there; record it with" in rows[0]["row"]["error"], rows
+
+    def error() -> str:
+        ran = gardener("eval", "run", "garden", "--suites", suites, "--json")
+        rows = [json.loads(line) for line in Path(ran.envelope()["result"]["results"]).read_text().splitlines()[1:]]
+        return str(rows[0]["row"]["error"])
+
+    return error
+
+
+def test_without_the_recording_the_row_says_how_to_record_it(garden: Callable[[], str], tmp_path: Path) -> None:
+    (tmp_path / "suites/garden/cold-week/environment/house.surface.jsonl").unlink()
+    assert "no recording of house is there; record it with opswright eval run garden --record" in garden()
+
+
+def test_recorded_calls_that_are_not_made_are_an_error_too(garden: Callable[[], str], tmp_path: Path) -> None:
+    path = tmp_path / "suites/garden/cold-week/environment/sensors.transcript.jsonl"
+    more = TranscriptRecorder(path, Always(), name="sensors", command="COMMAND", redactor=Redactor())
+    more.call("history", {"sensor": "air", "days": 7})
+    more.call("history", {"sensor": "air", "days": 1})
+    more.close()
+    assert "1 of 2 recorded calls were not made, the first history" in garden()
 
 
 def test_it_records_its_environment_again(gardener: Gardener, grown: Grown) -> None:
