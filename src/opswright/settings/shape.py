@@ -67,7 +67,7 @@ class Deployment(_Section):
 class SemanticRule(_Section):
     """When an answer to a similar question may be taken from the cache, for one category of questions (a prompt id)."""
 
-    threshold: float = Field(default=0.95, gt=0, le=1)  # least cosine of the two questions
+    threshold: float = Field(default=0.75, gt=0, le=1)  # least cosine of the two questions; measured in evals/semantic
     days: float = Field(default=7.0, ge=0)
     mb: int = Field(default=16, ge=1)
 
