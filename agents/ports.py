@@ -270,8 +270,12 @@ class Surroundings(Protocol):
         """Where commands run that nobody trusts. Raises SandboxUnavailable."""
         ...
 
-    def environment(self, name: str, live: "Callable[[], Environment]") -> "Environment":
-        """What tools act on: `live()`, the same while it is recorded, or a recording alone, as the run was told."""
+    def environment(self, name: str, live: "Callable[[], Environment]", target: str = "") -> "Environment":
+        """What tools act on: `live()`, the same while it is recorded, or a recording alone, as the run was told.
+
+        `name` is what its recordings are called; `target` tells several of that name apart in one session (an address, a
+        file), so that nobody is handed the one of another task.
+        """
         ...
 
     def hold(self, name: str, open: Callable[[], Held]) -> Held:

@@ -47,12 +47,13 @@ class SessionSurroundings:
 
         return self.hold("sandbox", lambda: open_sandbox(self.settings.sandbox))
 
-    def environment(self, name: str, live: "Callable[[], Environment]") -> "Environment":
-        """The session's environment of this name, backed as the session was told."""
+    def environment(self, name: str, live: "Callable[[], Environment]", target: str = "") -> "Environment":
+        """The session's environment of this name and target, backed as the session was told."""
         from opswright.sandboxes.environments.opening import COMMAND, About, open_environment
 
         about = About(command=self.record_with or COMMAND, seed=self.seed)
-        return self.hold(f"environment/{name}", lambda: open_environment(name, live, self.mode, self.recordings, about))
+        held = f"environment/{name}/{target}" if target else f"environment/{name}"
+        return self.hold(held, lambda: open_environment(name, live, self.mode, self.recordings, about))
 
     def hold(self, name: str, open: Callable[[], Held]) -> Held:
         """What `open` returned the first time. Two threads that ask for different names do not wait for each other."""

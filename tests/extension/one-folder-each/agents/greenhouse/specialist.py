@@ -118,7 +118,8 @@ class Greenhouse:
         return setting.action(read_work(task).controller, proposal.content)
 
     def _house(self, work: Work) -> Environment:
-        return self.context.surroundings.environment("house", lambda: House(work.controller))
+        at = str(work.controller)
+        return self.context.surroundings.environment("house", lambda: House(work.controller), at)
 
     def _sensors(self) -> Environment:
         return self.context.surroundings.environment("sensors", Sensors)
