@@ -273,8 +273,8 @@ class Surroundings(Protocol):
     def environment(self, name: str, live: "Callable[[], Environment]", target: str = "") -> "Environment":
         """What tools act on: `live()`, the same while it is recorded, or a recording alone, as the run was told.
 
-        `name` is what its recordings are called; `target` tells several of that name apart in one session (an address, a
-        file), so that nobody is handed the one of another task.
+        `name` is what its recordings are called; `target` (an address, a file) tells several of that name apart in one
+        session, so that nobody is handed the one of another task.
         """
         ...
 
