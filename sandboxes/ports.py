@@ -61,7 +61,8 @@ DEFAULT_LIMITS = Limits()
 class Mount:
     """A file or folder of the host that the command sees at `inside`; read-only unless `writable`.
 
-    A sandbox that root opens runs its commands as nobody (65534), who needs the rights on it.
+    A sandbox that root opens runs its commands as a user without any rights (mostly nobody, 65534): what is mounted has
+    to be readable, or writable, for others.
     """
 
     host: Path

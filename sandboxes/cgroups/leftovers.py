@@ -17,8 +17,10 @@ def leftovers(found: Hierarchies | None = None) -> tuple[Path, ...]:
 
 
 def sweep(found: Hierarchies | None = None, tree: Callable[[Path], Tree] = Tree) -> int:
-    """Kills what still runs in groups of dead owners and removes them; says how many. Safe beside other sweepers."""
-    folders = leftovers(found)
+    """Kills what still runs in groups of dead owners and removes them; says how many. Safe beside other sweepers, and
+    leaves alone what only another user may touch.
+    """
+    folders = [folder for folder in leftovers(found) if os.access(folder, os.W_OK)]
     for folder in folders:  # in every hierarchy first: what is frozen in one of them cannot be killed by way of another
         _let_die(tree(folder))
     for folder in folders:

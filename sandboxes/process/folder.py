@@ -54,6 +54,11 @@ class WorkingFolder:
         room = os.fstatvfs(self._descriptor)
         return room.f_bfree == 0 or room.f_ffree == 0
 
+    def used_bytes(self) -> int:
+        """What the files on the whole tmpfs hold."""
+        room = os.fstatvfs(self._descriptor)
+        return (room.f_blocks - room.f_bfree) * room.f_frsize
+
     def files(self) -> int:
         """How many files and folders the whole tmpfs holds: each takes memory of the kernel, also an empty one."""
         room = os.fstatvfs(self._descriptor)

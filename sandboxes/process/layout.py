@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from opswright.sandboxes.commands import NOBODY, environment, mount_source
+from opswright.sandboxes.commands import environment, mount_source
 from opswright.sandboxes.ports import WORKING_FOLDER, Command, Limits, Mount
 
 FOLDER = f"/tmp{WORKING_FOLDER}"  # the working folder's true place; WORKING_FOLDER is a link to it
@@ -19,7 +19,7 @@ _ETC = (
     "ssl/certs", "ssl/openssl.cnf",
 )  # fmt: skip
 _ETC_NETWORK = ("hosts", "resolv.conf")
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICES = ("null", "zero", "full", "random", "urandom")
 # Descriptors of the programs inside, below 10 since a plain shell knows no others.
 GATE, READY, OPTIONS, SECCOMP, PASSWD, GROUP, INFO = range(3, 10)
 # Says that all is set up, then waits for the line to run. When its end does not come (we died), nothing is run.
@@ -59,11 +59,13 @@ def accounts(uid: int, gid: int) -> tuple[bytes, bytes]:
     return passwd.encode(), f"root:x:0:\nsandbox:x:{gid}:\n".encode()
 
 
-def programs(as_root: bool, resources: Sequence[str]) -> list[str]:
-    """What runs inside until the gate opens: limits, then another user, then the gate; none of it sees the command."""
+def programs(user: int | None, resources: Sequence[str]) -> list[str]:
+    """What runs inside until the gate opens: limits, then another user, then the gate; none of it sees the command.
+    `user`: None stays who we are.
+    """
     chain = ["/usr/bin/prlimit", *resources, "--", "/usr/bin/setpriv", "--no-new-privs", "--inh-caps=-all"]
-    if as_root:
-        chain += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--bounding-set=-all"]
+    if user is not None:
+        chain += [f"--reuid={user}", f"--regid={user}", "--clear-groups", "--bounding-set=-all"]
     return [*chain, "/bin/sh", "-c", _GATE]
 
 
@@ -96,7 +98,7 @@ def _system(network: bool, home: Path | None) -> Iterator[str]:
 
 def _devices() -> Iterator[str]:
     yield from ("--tmpfs", "/dev")
-    for name in _DEVICES:
+    for name in DEVICES:
         yield from ("--dev-bind", f"/dev/{name}", f"/dev/{name}")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         yield from ("--symlink", f"/proc/self/fd/{number}", f"/dev/{name}")

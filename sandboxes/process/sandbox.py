@@ -7,6 +7,8 @@ frozen at its memory limit where the kernel does that. As an ordinary user, or w
 - what all processes of a call hold is added up every 20 ms, so that it can be above its limit for that long, each of
   them by 256 MiB at most (RLIMIT_DATA); memory that no process maps (pipes, files that are open and deleted) is not
   seen, and the system calls that make most of it are refused;
+- as root each call has a user id of its own between 0x70000000 and 0x7fff0000 instead of nobody's, since the kernel
+  then counts processes by user;
 - a refused fork is only known of when as many processes still run at such a look;
 - `cpus` is rounded up to whole processors, and nothing is told about time and memory used;
 - nothing is frozen: a call at its memory limit is stopped.
@@ -87,12 +89,12 @@ def _watched(
     running.go(layout.line(command))
     stopped_by = watch.until_end()
     seconds = time.monotonic() - began - watch.asked_s
+    met = watch.met | (group.met() if group is not None else set())  # now: ending it lets nothing fork any more
     running.end()
     streams.drain()
     if group is not None and group.killed_at_memory():
         stopped_by = stopped_by or Limit.MEMORY
     collected, too_large = folder.take(command.collect, limits.disk_bytes)
-    met = watch.met | (group.met() if group is not None else set())
     met |= {limit for limit, is_met in _at_the_end(streams, folder.full() or too_large, stopped_by).items() if is_met}
     return Completed(
         exit_code=_STOPPED if stopped_by else running.exit_code() or 0,

@@ -27,11 +27,12 @@ from opswright.sandboxes.commands import NOBODY
 from opswright.sandboxes.ports import MIB, Command, Limits
 from opswright.sandboxes.process import layout, seccomp
 from opswright.sandboxes.process.folder import WorkingFolder
-from opswright.sandboxes.process.usage import children_of, processes_counted_with
+from opswright.sandboxes.process.usage import children_of, processes_counted_before
 
 START_S = 30.0  # a start takes hundredths of a second; past this the machine is in trouble
 END_S = 10.0
 _OPEN_FILES = 1024
+_USERS = (0x70000000, 0x7FFF0000)  # no system hands these out, not even to containers
 _LEAP_BYTES = 256 * MIB
 
 
@@ -104,10 +105,10 @@ class Running:
 def start(plan: Plan, command: Command, limits: Limits, freeze: bool) -> Running:
     """A call at its gate: namespaces, limits and user set, files in place. Raises SandboxUnavailable, InputError."""
     options = layout.bubblewrap_options(command, limits, plan.as_root, plan.home, seccomp.program(True) is not None)
-    chain = layout.programs(plan.as_root, _resources(plan, limits))
+    user = _user(plan)
+    chain = layout.programs(user, _resources(plan, limits))
     arguments = [plan.bubblewrap, "--args", str(layout.OPTIONS), "--", *chain]
-    uid, gid = (NOBODY, NOBODY) if plan.as_root else (os.getuid(), os.getgid())
-    passwd, group = layout.accounts(uid, gid)
+    passwd, group = layout.accounts(*((os.getuid(), os.getgid()) if user is None else (user, user)))
     texts = {
         layout.OPTIONS: b"\0".join(os.fsencode(option) for option in options) + b"\0",
         layout.SECCOMP: seccomp.program(plan.grouped) or b"",
@@ -123,7 +124,7 @@ def start(plan: Plan, command: Command, limits: Limits, freeze: bool) -> Running
             raise SandboxUnavailable(f"bubblewrap cannot start a command here: {_complaint(running.stderr)}")
         _limit(plan, running, limits, freeze)
         descriptor = os.open(f"/proc/{running.first_pid}/root{layout.FOLDER}", os.O_RDONLY | os.O_DIRECTORY)
-        running.folder = WorkingFolder(descriptor, NOBODY if plan.as_root else None)
+        running.folder = WorkingFolder(descriptor, user)
         running.folder.put(command.files)
     except BaseException as error:
         running.close()
@@ -136,6 +137,15 @@ def start(plan: Plan, command: Command, limits: Limits, freeze: bool) -> Running
         os.close(pipes[layout.INFO])
         os.close(pipes[layout.READY])
     return running
+
+
+def _user(plan: Plan) -> int | None:
+    """Nobody, where a control group counts the call's processes; else a user that only this call has, since the kernel
+    counts by user and a neighbour's processes would be counted with the call's.
+    """
+    if not plan.as_root:
+        return None
+    return NOBODY if plan.grouped else random.SystemRandom().randrange(*_USERS)
 
 
 def _limit(plan: Plan, running: Running, limits: Limits, freeze: bool) -> None:
@@ -165,9 +175,8 @@ def _resources(plan: Plan, limits: Limits) -> list[str]:
     files = _OPEN_FILES if most == resource.RLIM_INFINITY else min(_OPEN_FILES, most)
     values = {"core": 0, "fsize": limits.disk_bytes + resource.getpagesize(), "nofile": files}
     if not plan.grouped:
-        counted = processes_counted_with(NOBODY if plan.as_root else os.getuid(), own_namespace=not plan.as_root)
-        first = 0 if plan.as_root else 1  # the namespace's first process counts with whoever it belongs to
-        values["nproc"] = limits.pids + counted + first
+        # The namespace's first process counts with whoever it belongs to, and so may other processes of that user.
+        values["nproc"] = limits.pids + (0 if plan.as_root else 1 + processes_counted_before())
         # Looking at all processes together stops a call at its limit; this only bounds a leap between two looks.
         values["data"] = limits.memory_bytes + _LEAP_BYTES
         values["cpu"] = math.ceil(limits.seconds * limits.cpus) + 1

@@ -47,12 +47,12 @@ def children_of(pid: int) -> tuple[int, ...]:
     return tuple(children)
 
 
-def processes_counted_with(uid: int, own_namespace: bool) -> int:
-    """How many processes the kernel already counts against RLIMIT_NPROC of this user before the call starts."""
+def processes_counted_before() -> int:
+    """How many processes the kernel counts against our user's RLIMIT_NPROC in a new namespace before a call starts."""
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
-    if own_namespace and release >= _PER_NAMESPACE:
+    if release >= _PER_NAMESPACE:
         return 0
-    return sum(_owner(pid) == uid for pid in _all_processes())
+    return sum(_owner(pid) == os.getuid() for pid in _all_processes())
 
 
 def _kernel_lists_children() -> bool:

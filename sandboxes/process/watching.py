@@ -62,7 +62,8 @@ class Watch:
             self.met.add(Limit.PIDS)
         if self.folder.files() * _BYTES_PER_FILE > max(self.limits.disk_bytes, 1 << 20):
             return Limit.DISK
-        return Limit.MEMORY if found.memory_bytes > self.limits.memory_bytes else None
+        held = found.memory_bytes + self.folder.used_bytes()
+        return Limit.MEMORY if held > self.limits.memory_bytes else None
 
     def _go_on(self) -> bool:
         """Asks whether a call that is frozen at its memory limit may have more; everything of it stands still."""

@@ -45,7 +45,7 @@ try:
 except OSError:
     print("refused")
 """
-_SHELL_BOMB = "b() { b | b & }; b; while :; do :; done"
+_SHELL_BOMB = "b() { b | b & }; (b) & while :; do :; done"
 _HOG = """
 held = []
 while True:
@@ -185,6 +185,10 @@ class Attacks:
         length = TIGHT.output_bytes * FLOOD_FACTOR
         done = sandbox.run(python(f"import sys; sys.stdout.write('x' * {length})"), TIGHT)
         assert done.succeeded and done.cut == {"stdout"}
+
+    def test_a_call_that_is_stopped_while_it_forks_has_not_met_a_limit_of_forks(self, sandbox: Sandbox) -> None:
+        done = sandbox.run(Command(["sh", "-c", "while :; do (:); done"]), replace(TIGHT, seconds=0.5))
+        assert done.stopped_by is Limit.TIME and Limit.PIDS not in done.met
 
     def test_a_refused_fork_is_met_and_survived(self, sandbox: Sandbox) -> None:
         done = sandbox.run(python(_FORKS), replace(TIGHT, seconds=30.0))

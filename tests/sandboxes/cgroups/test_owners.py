@@ -30,7 +30,12 @@ def test_the_living_are_not_dead() -> None:
 
 @pytest.mark.parametrize(
     "changed, dead",
-    [({"boot": "00000000"}, True), ({"started": 1}, True), ({"namespace": 1}, False), ({"pid": 2**22 + 1}, True)],
+    [
+        ({"boot": "00000000"}, True),
+        ({"started": 1}, True),
+        ({"namespace": 1, "started": 1}, False),
+        ({"pid": 2**22 + 1}, True),
+    ],
 )
 def test_death_is_seen_in_the_same_namespace_alone(changed: dict[str, int], dead: bool) -> None:
     assert is_dead(replace(this_process(), **changed)) is dead  # type: ignore[arg-type]

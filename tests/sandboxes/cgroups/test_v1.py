@@ -17,6 +17,7 @@ from tests.live import unavailable
 from tests.processes import Child, is_gone, wait_for
 from tests.sandboxes.cgroups.kernel import V1_FILES, V1Tree
 from tests.sandboxes.host import own_groups
+from tests.sandboxes.process.ordinary_user import become_nobody
 
 LIMITS = Limits(memory_bytes=32 * MIB, cpus=1.0, pids=10)
 Process = subprocess.Popen[bytes]
@@ -133,6 +134,29 @@ def test_what_a_killed_owner_left_is_found_and_ended(paused: bool) -> None:
     assert not is_gone(int(pid))
     assert sweep() >= 1
     assert is_gone(int(pid)) and name not in {path.name for path in leftovers()}
+
+
+@pytest.mark.live
+def test_an_ordinary_user_leaves_what_root_left() -> None:
+    def leave(say: Callable[[str], None]) -> None:
+        group = open_group(None, LIMITS, freeze=False)
+        say("none" if group is None else group.name)
+
+    def sweep_as_nobody(say: Callable[[str], None]) -> None:
+        become_nobody()
+        say(str(sweep()))
+
+    sweep()
+    owner = Child(leave)
+    name = owner.line()
+    if name == "none":
+        unavailable("no control group may be made here: that takes root and writable control groups")
+    owner.wait()
+    other = Child(sweep_as_nobody)
+    assert other.line() == "0" and other.wait() == 0
+    assert name in {path.name for path in leftovers()}
+    sweep()
+    assert name not in {path.name for path in leftovers()}
 
 
 def test_two_controllers_may_share_one_hierarchy(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class TestOrdinaryUser(SandboxContract):
         assert (done.stopped_by, done.exit_code) == (Limit.MEMORY, 137)
 
     def test_a_call_whose_child_was_killed_for_memory_is_stopped_as_a_whole(self, sandbox: Sandbox) -> None:
-        done = sandbox.run(Command(["sh", "-c", 'python3 -c "$1" || echo went on', "sh", _HOLDS_80]), SMALL)
-        assert (done.stopped_by, done.stdout) == (Limit.MEMORY, b"")
+        done = sandbox.run(Command(["sh", "-c", 'python3 -c "$1"; while :; do :; done', "sh", _HOLDS_80]), SMALL)
+        assert (done.stopped_by, done.exit_code) == (Limit.MEMORY, 137)
 
     def test_a_leap_beyond_the_limit_is_refused(self, sandbox: Sandbox) -> None:
         done = sandbox.run(python("bytearray(600 << 20)"), QUICK)
@@ -92,7 +92,8 @@ def test_root_without_control_groups_is_limited_as_well(tmp_path: Path) -> None:
         unavailable("that takes bubblewrap, and root")
     sandbox = ProcessSandbox(grouped=False)
     assert not sandbox.freezes
-    assert sandbox.run(python("import os; print(os.getuid())"), QUICK).stdout == b"65534\n"
+    users = {int(sandbox.run(python("import os; print(os.getuid())"), QUICK).stdout) for _ in range(3)}
+    assert len(users) == 3 and min(users) > 0x10000  # one each: the kernel counts processes by user
     assert sandbox.run(python(_HOLDS_80), SMALL).stopped_by is Limit.MEMORY
     bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     done = sandbox.run(python(bomb), TIGHT)

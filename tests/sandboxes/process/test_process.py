@@ -22,6 +22,15 @@ from tests.sandboxes.owner import groups_of
 
 pytestmark = pytest.mark.live
 _NEEDS_80 = "bytearray(80 << 20)"
+_HOG_AND_LOOP = """
+import os
+if os.fork():
+    bytearray(80 << 20)
+    print("done", flush=True)
+    os._exit(0)
+while True:
+    pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +111,7 @@ def test_everything_stands_still_while_somebody_is_asked(sandbox: ProcessSandbox
         states.append((group / "freezer.state").read_text().strip())
         return 200 * MIB
 
-    code = "import os, time\nif os.fork():\n    bytearray(80 << 20); print('done', flush=True); os._exit(0)\nwhile True: pass"
-    done = sandbox.run(python(code), SMALL, ask)
+    done = sandbox.run(python(_HOG_AND_LOOP), SMALL, ask)
     assert done.stdout == b"done\n" and states and set(states) <= {"FROZEN", "FREEZING"}
 
 
@@ -126,6 +134,34 @@ def test_an_owner_that_is_killed_while_it_asks_leaves_a_call_that_the_next_one_e
     assert groups_of(child.pid)
     ProcessSandbox().close()
     wait_for(lambda: not processes_with(mark), "the call to end")
+    assert groups_of(child.pid) == []
+
+
+def test_all_but_the_working_folder_is_mounted_read_only(sandbox: ProcessSandbox, tmp_path: Path) -> None:
+    """Whoever a file belongs to."""
+    command = Command(["cat", "/proc/self/mountinfo"], mounts=[Mount(tmp_path, "/data")])
+    options = {}
+    for line in sandbox.run(command, QUICK).stdout.decode().splitlines():
+        fields = line.split()
+        options[fields[4]] = set(fields[5].split(","))
+    writable = {place for place, words in options.items() if "ro" not in words}
+    assert writable == {"/tmp", "/proc"} | {f"/dev/{name}" for name in layout.DEVICES}
+    assert {"/", "/usr", "/data", "/dev"} <= options.keys()
+    assert {place for place, words in options.items() if not {"nosuid"} <= words} == set()
+    assert {place for place, words in options.items() if "nodev" not in words} <= writable - {"/tmp", "/proc"}
+
+
+def test_a_killed_owners_call_ends_at_once_without_anybody_sweeping(tmp_path: Path) -> None:
+    mark = new_mark()
+
+    def work(say: Callable[[str], None]) -> None:
+        ProcessSandbox().run(Command(["sh", "-c", "trap '' TERM; setsid sleep 600 $0 & while :; do :; done", mark]))
+
+    child = Child(work)
+    wait_for(lambda: bool(processes_with(mark)), "the call to run")
+    child.kill()
+    wait_for(lambda: not processes_with(mark), "the call to end")
+    ProcessSandbox().close()
     assert groups_of(child.pid) == []
 
 
