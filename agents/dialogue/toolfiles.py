@@ -23,6 +23,7 @@ from opswright.nouns import Json, Risk
 from opswright.tools.models.structured import ANSWER_TOOL
 from opswright.tools.models.toolcalls import Tool
 
+LONGEST_NAME = 64  # of a tool, for the providers
 _PARAGRAPH = re.compile(r"\n\s*\n")
 
 
@@ -63,8 +64,12 @@ def read_tool(module: ModuleType, name: str) -> ToolFile:
         raise ConfigError("must have Arguments, a pydantic model", f"tool {name}")
     description = " ".join(_PARAGRAPH.split(inspect.cleandoc(module.__doc__ or ""))[0].split())
     call_name = name.replace(".", "_")
-    if not description or call_name == ANSWER_TOOL:
-        raise ConfigError("must say in its docstring what it is for, and not be called answer", f"tool {name}")
+    if not description:
+        raise ConfigError("must say in its docstring what it is for", f"tool {name}")
+    if call_name == ANSWER_TOOL or len(call_name) > LONGEST_NAME:
+        raise ConfigError(
+            f"must have another name: not {ANSWER_TOOL}, {LONGEST_NAME} characters at most", f"tool {name}"
+        )
     run = getattr(module, "run", None)
     if risk is not Risk.READ or hasattr(module, "perform"):  # whatever it says of itself, an effect is no look
         run = None

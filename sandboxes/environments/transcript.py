@@ -47,10 +47,11 @@ class TranscriptRecorder:
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
         """The live call, written down before it returns; a failure is written down too and raised again."""
         what = f"{self.name}: {operation}"
-        row = {"operation": operation, "arguments": self._redactor.value(plain(dict(arguments), f"{what}'s arguments"))}
+        asked = plain(dict(arguments), f"{what}'s arguments")
+        row = {"operation": operation, "arguments": self._redactor.value(asked)}
         with self._lock:
             try:
-                result = self._redactor.value(plain(self._live.call(operation, arguments), f"what {what} gave"))
+                result = self._redactor.value(plain(self._live.call(operation, asked), f"what {what} gave"))
             except (ToolFailed, EnvironmentFailed) as error:
                 said = self._redactor.text(str(error))
                 self._add({**row, "error": {"kind": type(error).__name__, "message": said}})

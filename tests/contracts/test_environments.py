@@ -14,6 +14,7 @@ from tests.sandboxes.environments.toys import Bench, Shelf, sampling
 CALLS: list[Call] = [
     ("put", {"key": "a", "value": [1, {"x": None}]}),
     ("get", {"key": "a"}),
+    ("get", {"key": "a"}),
     ("put", {"key": "ü", "value": "ü\n"}),
     ("get", {"key": "ü"}),
 ]

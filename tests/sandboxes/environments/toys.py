@@ -1,6 +1,7 @@
 """Live environments for tests: one that says what it is told to, and one with a grid, noise and drift."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -34,12 +35,12 @@ class Shelf:
         if self.gives is not None:
             return self.gives(operation, arguments)
         if operation == "put":
-            self.things[arguments["key"]] = arguments["value"]
+            self.things[arguments["key"]] = deepcopy(arguments["value"])
             return {"size": len(self.things)}
         if operation == "get":
             if arguments["key"] not in self.things:
                 raise ToolFailed(f"there is no {arguments['key']}")
-            return self.things[arguments["key"]]
+            return deepcopy(self.things[arguments["key"]])
         raise ToolFailed(f"a shelf does not know {operation}")
 
     def close(self) -> None:
