@@ -16,15 +16,17 @@ _LENGTH = 12
 class Fingerprint:
     """Computes the names wherever it is called: on workers they must be the same as here.
 
-    `data`: the suite's folder of data, `cases`: its folder of cases, each None where there is none.
+    `data`: the suite's folder of data, `cases`: its folder of cases, `recordings`: what is replayed; each None where
+    there is none, or where it does not matter.
     """
 
     plugins: tuple[Path, ...] = ()
     data: Path | None = None
     cases: Path | None = None
+    recordings: Path | None = None
 
     def __call__(self) -> dict[str, Json]:
-        """`code`, and `data` and `cases` where there are any."""
+        """`code`, and the others where there are any."""
         import opswright
 
         found: dict[str, Json] = {"code": code_digest(Path(opswright.__file__).parent, self.plugins)}
@@ -32,6 +34,8 @@ class Fingerprint:
             found["data"] = data_digest(self.data)
         if self.cases is not None and self.cases.is_dir():
             found["cases"] = files_digest(self.cases)
+        if self.recordings is not None and self.recordings.is_dir():
+            found["recordings"] = files_digest(self.recordings)
         return found
 
 

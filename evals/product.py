@@ -4,11 +4,11 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opswright.errors import EnvironmentFailed, Exit, RecordingMissing
+from opswright.errors import BudgetSpent, EnvironmentFailed, Exit, RecordingMissing
 from opswright.evals.suites import Case, Setup
 from opswright.nouns import Budget, Json, Task
 from opswright.settings import ApprovalSettings, Limits, ModelSettings, Settings
@@ -74,13 +74,15 @@ def run_case(
 
     Models and environments are recorded or live as `setup` says. `approvals`: strict defaults unless given; `state`: a
     folder with a memory of its own, else an empty one for this run alone. Raises EnvironmentFailed (RecordingMissing
-    where an answer or a step was never recorded) so that the case counts as not run.
+    where an answer or a step was never recorded) so that the case counts as not run, and BudgetSpent where the run's
+    own limits, not the case's, stop it.
     """
     from opswright.agents.checkpoints import in_memory
     from opswright.agents.runs import start
     from opswright.agents.wiring import Choices, Doors
 
-    tier = tier or setup.tier
+    tier, wanted = tier or setup.tier, budget
+    budget = _within(budget, setup)
     with _state(state) as folder:
         settings = case_settings(setup, folder, tier, budget, approvals)
         surroundings = _surroundings(setup, case, settings)
@@ -96,7 +98,29 @@ def run_case(
             raise EnvironmentFailed(f"{outcome.error}: {outcome.reason}")
     if left_over:  # such as recorded calls that were not made: it is not the run that was recorded
         raise EnvironmentFailed(left_over[0])
+    if result.status == "budget" and budget != wanted:
+        raise BudgetSpent(
+            f"case {case.id} needs more than the run may spend; --max-usd and --max-tokens set the limits"
+        )
     return Ran(result)
+
+
+def asks(setup: Setup) -> bool:
+    """Whether models are asked, and not their recorded answers."""
+    return setup.record or setup.env == "live"
+
+
+def _within(budget: Budget, setup: Setup) -> Budget:
+    """A case's budget, and no more than the whole run may spend where that costs anything."""
+    if not asks(setup):
+        return budget
+    limits = setup.settings.budget.session()
+    usd, tokens = _least(budget.usd, limits.usd), _least(budget.tokens, limits.tokens)
+    return replace(budget, usd=usd, tokens=None if tokens is None else int(tokens))
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else min(one, other)
 
 
 def case_settings(
@@ -137,6 +161,7 @@ def models(setup: Setup, budget: Budget = CASE_BUDGET) -> "Iterator[tuple[Gatewa
     from opswright.agents.ledger import Ledger
     from opswright.tools.models.gateway import open_gateway
 
+    budget = _within(budget, setup)
     with _state(None) as folder:
         ledger = Ledger(budget, time.monotonic)
         try:

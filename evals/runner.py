@@ -1,10 +1,12 @@
 """Runs the cases of a part wherever they are to run; appends each row as it ends, goes on where a run stopped."""
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from opswright.errors import BudgetSpent
+from opswright.errors import BudgetSpent, InputError
 from opswright.evals.fanout import cluster, processes
 from opswright.evals.fanout.one import Load, Outcome, run_one
 from opswright.evals.results import ResultFile
@@ -12,7 +14,6 @@ from opswright.evals.rows import ran, spent, variants
 from opswright.evals.suites import Case, Part, Summary
 from opswright.nouns import Budget, Json
 
-UNLIMITED = Budget()
 Progress = Callable[[str, int, int], None]  # part, cases done, cases in all
 
 
@@ -26,6 +27,30 @@ class Workers:
     jobs: int = 1
     address: str | None = None
     fingerprint: Callable[[], Mapping[str, Json]] = field(default=dict)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a run may spend. No further case is begun once its rows, or the clock since it began, say it is spent."""
+
+    budget: Budget = field(default_factory=Budget)
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(default_factory=time.monotonic)
+
+    def check(self, results: ResultFile) -> None:
+        """Raises BudgetSpent."""
+        limit, found = self.budget, spent(one for row in results.rows.values() for one in variants(row).values())
+        tokens, seconds = found["tokens_in"] + found["tokens_out"], self.clock() - self.began
+        if limit.usd is not None and found["cost_usd"] >= limit.usd:
+            raise BudgetSpent(
+                f"the rows so far cost {found['cost_usd']:.4f} of {limit.usd:g} USD; --max-usd sets the limit"
+            )
+        if limit.tokens is not None and tokens >= limit.tokens:
+            raise BudgetSpent(
+                f"the rows so far took {tokens:,} of {limit.tokens:,} tokens; --max-tokens sets the limit"
+            )
+        if limit.seconds is not None and seconds >= limit.seconds:
+            raise BudgetSpent(f"this run took {seconds:.0f} of {limit.seconds:g} seconds; --max-seconds sets the limit")
 
 
 @dataclass(frozen=True)
@@ -48,28 +73,28 @@ def run_part(
     jobs: int = 1,
     workers: Workers | None = None,
     load: Load | None = None,
-    budget: Budget = UNLIMITED,
+    allowance: "Allowance | None" = None,
 ) -> Summary:
     """Runs what is missing of a part and sums up its rows (those of the first `limit` cases).
 
     A tool or an environment that fails inside a case is that case's result (`{"error": ...}`), never a missing row; a
-    run that goes on tries it again. `load`: how a worker opens the part by itself; by default it is sent. `budget`: no
-    further case is begun once the file's rows say that its money or tokens are spent; raises BudgetSpent then.
+    run that goes on tries it again. `load`: how a worker opens the part by itself; by default it is sent. Raises
+    BudgetSpent, with the rows so far on disk, when the allowance is.
     """
-    cases = list(part.cases())[:limit]
+    cases, allowance = _distinct(part)[:limit], allowance or Allowance()
     done = results.of(part.name)
     todo = [case for case in cases if case.id not in done or not ran(done[case.id])]
     finished = len(cases) - len(todo)
     progress(part.name, finished, len(cases))
     with _outcomes(part, todo, workers or Workers(jobs), load or Sent(part)) as outcomes:
         if todo:
-            _check(results, budget)
+            allowance.check(results)
         for case_id, row in outcomes:
             results.add(part.name, case_id, row)
             finished += 1
             progress(part.name, finished, len(cases))
             if finished < len(cases):
-                _check(results, budget)
+                allowance.check(results)
     rows = results.of(part.name)
     return part.summarise({case.id: rows[case.id] for case in cases})
 
@@ -86,14 +111,9 @@ def _outcomes(part: Part, cases: Sequence[Case], workers: Workers, load: Load) -
         yield (run_one(part, case) for case in cases)
 
 
-def _check(results: ResultFile, budget: Budget) -> None:
-    if budget.usd is None and budget.tokens is None:
-        return
-    found = spent(one for row in results.rows.values() for one in variants(row).values())
-    tokens = found["tokens_in"] + found["tokens_out"]
-    if budget.usd is not None and found["cost_usd"] >= budget.usd:
-        raise BudgetSpent(
-            f"the rows so far cost {found['cost_usd']:.4f} of {budget.usd:g} USD; --max-usd sets the limit"
-        )
-    if budget.tokens is not None and tokens >= budget.tokens:
-        raise BudgetSpent(f"the rows so far took {tokens:,} of {budget.tokens:,} tokens; --max-tokens sets the limit")
+def _distinct(part: Part) -> list[Case]:
+    cases = list(part.cases())
+    twice = [id for id, times in Counter(case.id for case in cases).items() if times > 1]
+    if twice:
+        raise InputError(f"part {part.name} has more than one case {twice[0]}", "suite")
+    return cases

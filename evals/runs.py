@@ -10,12 +10,13 @@ from opswright.evals import common
 from opswright.evals.data import data_folder
 from opswright.evals.digests import Fingerprint
 from opswright.evals.finding import Found, Opening, find_suite, open_parts, setup_of
+from opswright.evals.product import asks
 from opswright.evals.recording import prepare_recording, quoted, write_about
 from opswright.evals.results import ResultFile
 from opswright.evals.rows import digest_of, ran
-from opswright.evals.runner import UNLIMITED, Workers, run_part
+from opswright.evals.runner import Allowance, Workers, run_part
 from opswright.evals.suites import Case, Env, Part, Prepared, Setup, Suite, Summary
-from opswright.nouns import Json
+from opswright.nouns import Budget, Json
 from opswright.settings import Settings
 
 REPORT_S = 30.0  # progress is told at least this often while cases end
@@ -90,24 +91,26 @@ class Run:
             for part in self.parts:
                 if isinstance(part, Prepared):
                     part.prepare(chosen.fresh, chosen.limit)
-            summaries = [self._run(part, _Told(tell)) for part in self.parts]
+            allowance = Allowance(_limits(self.setup))
+            summaries = [self._run(part, _Told(tell), allowance) for part in self.parts]
             if chosen.record:
                 write_about(self.setup, chosen.answered_by)
             return summaries
         finally:
             self.results.close()
 
-    def _run(self, part: Part, told: "_Told") -> Summary:
+    def _run(self, part: Part, told: "_Told", allowance: Allowance) -> Summary:
+        workers = self.chosen.workers
+        fingerprint = replace(self.fingerprint, recordings=None if asks(self.setup) else self.setup.recordings)
         self._cases[part.name] = part.cases()[: self.chosen.limit]
         return run_part(
             part,
             self.results,
             limit=self.chosen.limit,
             progress=told,
-            workers=replace(self.chosen.workers, fingerprint=self.fingerprint),
+            workers=replace(workers, fingerprint=fingerprint),
             load=Opening(self.found, self.setup, part.name),
-            # Answers from a recording were paid for when they were recorded.
-            budget=self.setup.settings.budget.session() if asks(self.setup) else UNLIMITED,
+            allowance=allowance,
         )
 
     def rows(self) -> dict[str, dict[str, Json]]:
@@ -138,9 +141,15 @@ class Run:
         return Failures(bool(errors) and len(errors) == count, errors[0] if errors else "")
 
 
-def asks(setup: Setup) -> bool:
-    """Whether models are asked, and not their recorded answers."""
-    return setup.record or setup.env == "live"
+def _limits(setup: Setup) -> Budget:
+    """The session's money and tokens where models are asked: recorded answers were paid for. A flag always counts."""
+    settings = setup.settings
+    limits = settings.budget.session()
+
+    def counts(name: str) -> bool:
+        return settings.sources(f"budget.{name}").layer == "flag" or (asks(setup) and name != "seconds")
+
+    return Budget(**{name: getattr(limits, name) for name in ("usd", "tokens", "seconds") if counts(name)})
 
 
 def open_run(chosen: Chosen, settings: Settings, environment: Mapping[str, str], start: Path) -> Run:

@@ -68,10 +68,14 @@ def _median_rank(n: int) -> int:
     return max(rank, 0)
 
 
-def mean(values: Sequence[float], seed: int = 0, rounds: int = 2000) -> Interval | None:
-    """The mean with the percentile bootstrap's 95 % interval (seeded, so that a report repeats itself)."""
+def mean(values: Sequence[float], seed: int = 0, rounds: int | None = None) -> Interval | None:
+    """The mean with the percentile bootstrap's 95 % interval (seeded, so that a report repeats itself).
+
+    By default 2,000 rounds, fewer from 1,000 values on and never fewer than 200: large samples move little.
+    """
     if not values:
         return None
+    rounds = rounds or max(200, min(2000, 2_000_000 // len(values)))
     rng, n = Random(seed), len(values)
     means = sorted(math.fsum(rng.choices(values, k=n)) / n for _ in range(rounds))
     return Interval(math.fsum(values) / n, quantile(means, 0.025), quantile(means, 0.975), n)

@@ -59,7 +59,7 @@ def _path(name: str, folder: Path) -> Path:
     from opswright.errors import InputError
     from opswright.evals.results import newest_results
 
-    if Path(name).exists():
+    if Path(name).is_file():
         return Path(name)
     found = newest_results(folder, name)
     if found is None:

@@ -32,12 +32,12 @@ def check_address(address: str) -> str:
     whole = address if "://" in address else f"tcp://{address}"
     try:
         parts = urlsplit(whole)
-        scheme, host, port = parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        scheme = host = port = None
-    if scheme not in ("tcp", "tls") or not host or not port:
+        host, known = parts.hostname, parts.scheme in ("tcp", "tls") and bool(parts.port)
+    except ValueError:  # a port that is no number
+        host, known = None, False
+    if not known or not host:
         raise InputError(f"must be tls://HOST:PORT, or tcp://127.0.0.1:PORT, not {address!r}", OPTION)
-    if scheme == "tcp" and not _is_loopback(host):
+    if parts.scheme == "tcp" and not _is_loopback(host):
         raise InputError(f"{address} is not on this machine, so it must be tls://: tcp is not safe", OPTION)
     return whole
 

@@ -155,7 +155,7 @@ def test_a_suites_name_is_its_newest_results(tmp_path: Path) -> None:
         ("a.jsonl", "empty.jsonl", "empty.jsonl: not a result file of this program"),
         ("a.jsonl", "text.jsonl", "text.jsonl:1: not a line of a result file"),
         ("a.jsonl", "seed.jsonl", "they are of seed 1 and 2"),
-        ("a.jsonl", ".", "cannot be read: Is a directory"),
+        ("a.jsonl", ".", ".: is neither a result file nor a suite"),
         ("a.jsonl", "odd.jsonl", "odd.jsonl:2: not a line of a result file"),
     ],
 )

@@ -64,14 +64,15 @@ def test_live_asks_and_records_nothing(tmp_path: Path) -> None:
     assert "-live-" in result_of(done)["results"]
 
 
-def test_a_spent_budget_begins_no_further_case(tmp_path: Path) -> None:
-    data = probe_data(tmp_path / "data", {at: {"do": "ask"} for at in range(4)}, count=4)
+def test_a_case_never_takes_more_than_the_run_may(tmp_path: Path) -> None:
+    data = probe_data(tmp_path / "data", {1: {"do": "ask"}}, count=4)
     with endpoint() as served:
         command = run_probe(data, "--env", "live", "--out", "rows.jsonl", "--max-tokens", "20", "--json")
         done = opswright(tmp_path, *command, OPENAI_BASE_URL=served.url)
-    assert done.returncode == 4
-    assert "took 30 of 20 tokens" in json.loads(done.stdout)["error"]["message"]
-    assert len(rows_of(tmp_path / "rows.jsonl")) == 2
+        assert not served.asked
+    assert done.returncode == 4, done.stderr
+    assert json.loads(done.stdout)["status"] == "budget"
+    assert set(rows_of(tmp_path / "rows.jsonl")) == {"0"}
 
 
 @pytest.mark.parametrize("part", [("--part", "secret"), ()])

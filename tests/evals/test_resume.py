@@ -104,3 +104,15 @@ def test_a_bug_in_a_case_ends_the_run_and_keeps_the_rows(tmp_path: Path) -> None
     assert done.returncode == 70
     assert "Traceback" not in done.stderr
     assert set(rows_of(tmp_path / "rows.jsonl")) == {"0", "1"}
+
+
+def test_a_spent_budget_begins_no_further_case_and_more_budget_goes_on(tmp_path: Path) -> None:
+    data = probe_data(tmp_path / "data", {}, count=6)  # case N takes N tokens
+    command = run_probe(data, "--out", "rows.jsonl", "--json")
+    spent = opswright(tmp_path, *command, "--max-tokens", "5")
+    assert spent.returncode == 4, spent.stderr
+    assert "took 6 of 5 tokens; --max-tokens sets the limit" in json.loads(spent.stdout)["error"]["message"]
+    assert log_of(data) == ["0", "1", "2", "3"]
+    assert opswright(tmp_path, *command, "--max-tokens", "5").returncode == 4
+    assert opswright(tmp_path, *command).returncode == 0
+    assert log_of(data) == ["0", "1", "2", "3", "4", "5"]

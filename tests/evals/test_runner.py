@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from opswright.errors import InputError, StoreFailed
+from opswright.errors import BudgetSpent, InputError, StoreFailed
 from opswright.evals.digests import code_digest
 from opswright.evals.results import ResultFile
 from opswright.evals.rows import digest_of, timeless
-from opswright.evals.runner import run_part
+from opswright.evals.runner import Allowance, run_part
+from opswright.evals.suites import Case
+from opswright.nouns import Budget
 
 from .counting import HEADER, Counting, main
 
@@ -112,3 +114,23 @@ def test_code_digest_follows_links_and_content(tmp_path: Path) -> None:
     before = code_digest(tmp_path / "root")
     (tmp_path / "elsewhere" / "a.py").write_text("a = 2\n")
     assert code_digest(tmp_path / "root") != before
+
+
+def test_seconds_count_from_the_runs_beginning(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("")
+    clock = iter([10.0, 11.0, 12.0, 13.0])
+    allowance = Allowance(Budget(seconds=2.5), lambda: next(clock), began=10.0)
+    results = _results(tmp_path / "a")
+    with pytest.raises(BudgetSpent, match=r"took 3 of 2\.5 seconds; --max-seconds"):
+        run_part(Counting(log), results, limit=None, progress=lambda *_: None, allowance=allowance)
+    assert set(results.of("counting")) == {"n0", "n1", "n2"}
+
+
+def test_an_id_is_there_once(tmp_path: Path) -> None:
+    class Twice(Counting):
+        def cases(self) -> list[Case]:
+            return [Case("a", {"at": 1}), Case("a", {"at": 2})]
+
+    with pytest.raises(InputError, match="part counting has more than one case a"):
+        run_part(Twice(tmp_path / "log"), _results(tmp_path / "a"), limit=None, progress=lambda *_: None)
