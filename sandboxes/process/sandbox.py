@@ -28,7 +28,8 @@ from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
 from opswright.sandboxes.commands import check
 from opswright.sandboxes.ports import DEFAULT_LIMITS, MIB, Command, Completed, Limit, Limits, OnMemory
 from opswright.sandboxes.process import layout
-from opswright.sandboxes.process.starting import Plan, Running, start
+from opswright.sandboxes.process.running import Running
+from opswright.sandboxes.process.starting import Plan, start
 from opswright.sandboxes.process.streams import Streams
 from opswright.sandboxes.process.watching import Watch
 

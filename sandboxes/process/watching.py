@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from opswright.sandboxes.ports import Command, Limit, Limits, MemoryAsk, OnMemory
 from opswright.sandboxes.process.folder import WorkingFolder
-from opswright.sandboxes.process.starting import Running
+from opswright.sandboxes.process.running import Running
 from opswright.sandboxes.process.streams import Streams
 from opswright.sandboxes.process.usage import usage
 
