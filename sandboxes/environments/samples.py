@@ -66,6 +66,16 @@ def unbroken_blocks(samples: Sequence[Sample], grid: Grid) -> tuple[Mapping[str,
     return tuple(whole)
 
 
+def last_session(samples: Sequence[Sample], block: str, key: str) -> tuple[Sample, ...]:
+    """What was measured at a configuration under a block's name the last time that name was used."""
+    session = max((sample.session for sample in samples if sample.block == block), default=0)
+    return tuple(
+        sample
+        for sample in samples
+        if (sample.block, sample.session) == (block, session) and key_of(sample.configuration) == key
+    )
+
+
 def asked(
     name: str, grid: Grid, operation: str, arguments: Mapping[str, Json]
 ) -> tuple[Configuration, str, int | None]:

@@ -7,6 +7,9 @@ It is played back by resampling with a seed. Without a block, any recorded sampl
 shows as noise. With a block's name, all that is measured under it comes from one recorded block, drawn with
 replacement: pairs that were measured together stay together, as interleaved comparisons need, and naming many blocks is
 the bootstrap over blocks. Only blocks that were recorded in one go count as such: a pause in the middle is drift, too.
+
+What was recorded while somebody sampled, rather than block by block, has no whole block. It is good for the same
+sampler again: a block's name then means what was last measured under it.
 """
 
 import threading
@@ -18,7 +21,15 @@ from opswright.errors import InputError, RecordingMissing, ToolFailed
 from opswright.nouns import Json, digest
 from opswright.sandboxes.environments.grid import Grid, key_of
 from opswright.sandboxes.environments.lines import read_lines
-from opswright.sandboxes.environments.samples import KIND_OF_FILE, Sample, asked, given, samples_of, unbroken_blocks
+from opswright.sandboxes.environments.samples import (
+    KIND_OF_FILE,
+    Sample,
+    asked,
+    given,
+    last_session,
+    samples_of,
+    unbroken_blocks,
+)
 
 
 class Surface:
@@ -71,9 +82,12 @@ class Surface:
         return samples[self._draw(len(samples), "sample", key, repeat)]
 
     def _in_block(self, block: str, key: str, repeat: int) -> Sample:
-        if not self._blocks:
-            raise self._missing("no block of it was recorded in one go")
-        samples = self._blocks[self._draw(len(self._blocks), "block", block)][key]
+        if self._blocks:
+            samples = self._blocks[self._draw(len(self._blocks), "block", block)][key]
+        else:
+            samples = last_session(self.samples, block, key)
+        if not samples:
+            raise self._missing(f"no whole block was recorded in one go, nor {key} in a block {block[:60]!r}")
         if repeat >= len(samples):
             raise ToolFailed(
                 f"{self.name}: a block was recorded with {len(samples)} samples of a configuration, and number "

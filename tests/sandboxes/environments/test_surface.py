@@ -225,12 +225,27 @@ def test_pairs_never_come_from_a_block_with_a_pause_in_it(tmp_path: Path) -> Non
     with pytest.raises(KeyboardInterrupt):
         record(path, Bench(die_at=3))
     record(path, blocks=1)
-    with pytest.raises(RecordingMissing, match=f"no block of it was recorded in one go; record it with {COMMAND}"):
+    with pytest.raises(RecordingMissing, match=f"no whole block was recorded in one go, .*; record it with {COMMAND}"):
         measure(surface(path), FAST, block="b")
     measure(surface(path), FAST)  # single samples are good all the same
     record(path, blocks=2)
     assert len(surface(path).blocks()) == 1
     measure(surface(path), FAST, block="b")
+
+
+def test_a_sampler_that_was_recorded_is_played_back_by_its_own_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    for bench in (Bench(), Bench(drift=5.0)):  # recorded twice: the second time is what counts
+        recorder = sampling(path, bench)
+        heard = [measure(recorder, point, block="pair 1") for point in (FAST, SAFE, FAST)]
+        recorder.close()
+    one = surface(path)
+    assert {measure(one, FAST, block="pair 1"), measure(one, FAST, block="pair 1")} == {heard[0], heard[2]}
+    assert measure(one, SAFE, block="pair 1") == heard[1]
+    with pytest.raises(RecordingMissing, match=r"nor .* in a block 'pair 2'"):
+        measure(one, FAST, block="pair 2")
+    with pytest.raises(RecordingMissing, match="in a block 'pair 1'"):
+        measure(one, {"cache_mb": 4, "mode": "fast"}, block="pair 1")
 
 
 def test_a_point_without_a_sample_is_a_miss_that_names_the_command(tmp_path: Path) -> None:
