@@ -54,13 +54,16 @@ class Haystack:
 
 
 @functools.cache
-def opened() -> Haystack:
-    """Built once a process, in a temporary folder that goes with it. Raises EnvironmentFailed."""
+def opened(others: tuple[str, ...]) -> Haystack:
+    """Built once a process, in a temporary folder that goes with it. `others`: man pages of other matters.
+
+    Raises EnvironmentFailed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="opswright-retrieval-"))
     Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=1)  # worker processes do not run atexit
     help_file = folder / "options.xml"
     help_file.write_bytes(manuals.option_help())
-    files = {STORAGE: [help_file, *manuals.pages()], OTHER: list(manuals.other_pages())}
+    files = {STORAGE: [help_file, *manuals.pages()], OTHER: list(manuals.other_pages(others))}
     by_domain = {
         domain: [
             Text(path.name.removesuffix(".8.gz"), chunk.section, chunk.text)

@@ -45,9 +45,9 @@ def pages() -> Sequence[Path]:
     return found
 
 
-def other_pages() -> Sequence[Path]:
+def other_pages(names: Sequence[str] = OTHERS) -> Sequence[Path]:
     """Man pages of other matters."""
-    return [path for name in OTHERS if (path := MAN / f"{name}.8.gz").is_file()]
+    return [path for name in names if (path := MAN / f"{name}.8.gz").is_file()]
 
 
 def option_help() -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from opswright.evals import stats
 from opswright.evals.cases import read_cases
+from opswright.evals.retrieval import manuals
 from opswright.evals.rows import ran
 from opswright.evals.stats import Interval
 from opswright.evals.suites import Case, Goal, Summary, Table
@@ -28,6 +29,7 @@ class Questions:
 
     name: str
     source: Path
+    others: tuple[str, ...] = manuals.OTHERS
 
     def cases(self) -> Sequence[Case]:
         """As they stand in the file."""
@@ -37,7 +39,7 @@ class Questions:
         """The rank of the first right passage, by view and method; None beyond the hundredth."""
         from opswright.evals.retrieval.haystack import VIEWS, opened
 
-        haystack = opened()
+        haystack = opened(self.others)
         ranks: dict[str, dict[str, int | None]] = {view: {} for view in VIEWS}
         for method, rankings in haystack.rankings.items():
             for view, ranking in rankings.items():
@@ -45,8 +47,8 @@ class Questions:
                 places = (at for at, one in enumerate(found, 1) if right(case.data["gold"], one.source, one.whole))
                 ranks[view][method] = next(places, None)
         rows = {method: _scored(rank) for method, rank in ranks[RIGHT].items()}
-        manuals = {"digest": haystack.digest, "passages": haystack.passages, "options": haystack.options}
-        return {"kind": case.data["kind"], "ranks": ranks, "manuals": manuals, "rows": rows, **rows[METHOD]}
+        said = {"digest": haystack.digest, "passages": haystack.passages, "options": haystack.options}
+        return {"kind": case.data["kind"], "ranks": ranks, "manuals": said, "rows": rows, **rows[METHOD]}
 
     def summarise(self, rows: Mapping[str, Json]) -> Summary:
         """hit@1, hit@5 and the mean reciprocal rank by view, method and kind; hybrid against BM25, pair by pair."""
@@ -58,16 +60,16 @@ class Questions:
         tables.append(_kinds(methods, done))
         gain = _gain(done, RIGHT, METHOD, BASELINE)
         tables.append(_gains(views, methods, done))
-        manuals = done[0]["manuals"]
+        said = done[0]["manuals"]
         notes = (
-            f"{manuals['passages']:,} passages, {manuals['options']} of them options; digest {manuals['digest']}. "
+            f"{said['passages']:,} passages, {said['options']} of them options; digest {said['digest']}. "
             "A hit is the first right passage; reciprocal ranks count to the hundredth passage.",
             "`no word list`: without the list of operations words (knowledge/embedding/concepts.txt). The list, the "
             "ranking's weights and the questions come from the same hands; only the other half was looked at.",
         )
         figures = {
             "questions": len(done),
-            "manuals": manuals,
+            "manuals": said,
             "views": {view: {method: _figures(done, view, method) for method in methods} for view in views},
             "gain": _numbers(gain),
         }

@@ -74,8 +74,8 @@ class Families:
             f"{sum(map(len, same))} pairs of wordings, {sum(map(len, other))} of look-alikes; every wording of a "
             "question was once the one that was asked first.",
             f"Questions of different families whose marks agree: {count(len(alike), unrelated)} pairs.",
-            f"Families with a false hit at the default: {count(wrong, len(done))}, {share(stats.wilson(wrong, len(done)))}.",
-            "Wordings and look-alikes are our own, written before the marks were; the marks saw the other half only.",
+            f"Families with false hits by default: {count(wrong, len(done))}, {share(stats.wilson(wrong, len(done)))}.",
+            "Marks and threshold were made on the development half; wordings, look-alikes and marks are by one hand.",
             *(f"false hit: {pair['asked']!r} after {pair['kept']!r}" for pair in _false(other)),
         ]
         goals: tuple[Goal, ...] = ()
