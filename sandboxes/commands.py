@@ -60,9 +60,17 @@ def mount_source(mount: Mount) -> Path:
         source = mount.host.resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         raise InputError("there is no such file or folder to mount", str(mount.host)) from None
-    if not os.access(source, os.R_OK):
-        raise InputError("it cannot be mounted: it may not be read", str(mount.host))
     return source
+
+
+def _usable(source: Path, writable: bool) -> bool:
+    """Better said before than met as a refusal inside, where everything looks right."""
+    needed = os.R_OK | (os.W_OK if writable else 0) | (os.X_OK if source.is_dir() else 0)
+    if os.geteuid() != 0:
+        return os.access(source, needed)
+    found = source.stat()
+    rights = found.st_mode & 7 | (found.st_mode >> 6 & 7 if found.st_uid == NOBODY else 0)
+    return rights & needed == needed
 
 
 def _is_text(word: str) -> bool:
@@ -74,7 +82,10 @@ def _is_text(word: str) -> bool:
 
 
 def _check_mount(mount: Mount) -> None:
-    mount_source(mount)
+    source = mount_source(mount)
+    if not _usable(source, mount.writable):
+        what = "written to" if mount.writable else "read"
+        raise InputError(f"it may not be {what} by the user that commands run as (as root: by others)", str(source))
     inside = PurePosixPath(mount.inside)
     if not inside.is_absolute() or ".." in inside.parts or mount.inside.startswith("//"):
         raise InputError(f"{mount.inside!r} is not an absolute path to mount at", "mounts")

@@ -1,6 +1,7 @@
 """Contract of a sandbox, first part: what commands get, what they give back, and what is no command at all."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,16 @@ class OrdinaryCalls:
     def test_what_cannot_be_a_command_is_an_input_error(self, sandbox: Sandbox, command: Command) -> None:
         with pytest.raises(InputError):
             sandbox.run(command, QUICK)
+
+    @pytest.mark.parametrize("mode, writable", [(0o700, False), (0o750, False), (0o755, True), (0o744, False)])
+    def test_what_its_user_could_not_use_is_an_input_error(
+        self, sandbox: Sandbox, tmp_path: Path, mode: int, writable: bool
+    ) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("commands run as the same user")
+        (tmp_path / "mine").mkdir(mode=mode)
+        with pytest.raises(InputError, match="may not be"):
+            sandbox.run(Command(["true"], mounts=[Mount(tmp_path / "mine", "/data", writable)]), QUICK)
 
     @pytest.mark.parametrize("limits", [replace(QUICK, pids=0), replace(QUICK, seconds=-1.0), replace(QUICK, cpus=0.0)])
     def test_limits_are_above_zero(self, sandbox: Sandbox, limits: Limits) -> None:

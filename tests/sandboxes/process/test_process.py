@@ -139,6 +139,7 @@ def test_an_owner_that_is_killed_while_it_asks_leaves_a_call_that_the_next_one_e
 
 def test_all_but_the_working_folder_is_mounted_read_only(sandbox: ProcessSandbox, tmp_path: Path) -> None:
     """Whoever a file belongs to."""
+    tmp_path.chmod(0o755)
     command = Command(["cat", "/proc/self/mountinfo"], mounts=[Mount(tmp_path, "/data")])
     options = {}
     for line in sandbox.run(command, QUICK).stdout.decode().splitlines():
