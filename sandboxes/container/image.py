@@ -42,6 +42,11 @@ def ensure(api: "APIClient", named: str | None, said: Said, contents: Contents =
     return tag
 
 
+def expected(named: str | None) -> str:
+    """The image that the engine must have for `ensure` to build nothing. Raises SandboxUnavailable."""
+    return named or tag_of(rootfs.digest(_read(rootfs.entries)))
+
+
 def tag_of(content: str) -> str:
     """The tag of our own image with this content digest."""
     return f"{REPOSITORY}:{content[:16]}"

@@ -11,7 +11,7 @@ from dataclasses import asdict
 import click
 
 from opswright import __version__
-from opswright.cli.doctor import databases, engines, leftovers, machine, models, parts
+from opswright.cli.doctor import databases, engines, leftovers, machine, models, parts, sandboxes
 from opswright.cli.doctor.finding import Finding, Health
 from opswright.console import Failure, Options, Reply, Status, bad, common_options, good, heading, hint, visible
 from opswright.errors import Exit
@@ -31,6 +31,7 @@ PROBES: tuple[Probe, ...] = (
     engines.docker,
     engines.bubblewrap,
     machine.control_groups,
+    sandboxes.sandbox,
     machine.glusterfs,
     machine.fio,
     engines.kubernetes,

@@ -1,0 +1,1 @@
+"""The sandboxes suite: what starting a call costs."""
