@@ -208,10 +208,10 @@ class Index:
             changes = self._apply_events()
             for domain in sorted({*changes.alive, *changes.dead}):
                 replaced += self._apply_vectors(domain, changes)
-            tables.set_meta(writing=0)
         for name in replaced:
             with contextlib.suppress(Damaged):
                 self.vectors.drop(name)
+        tables.set_meta(writing=0)
 
     def _apply_events(self) -> _Changes:
         changes = _Changes()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opswright.errors import ConfigError, EnvironmentFailed
+from opswright.errors import ConfigError, EnvironmentFailed, StoreFailed
 from opswright.knowledge.index.tables import Damaged
 from opswright.settings.shape import MemorySettings
 
@@ -25,6 +25,7 @@ NEAREST = 10_000  # as many are looked through: below that a search is exhaustiv
 # Inner product: vectors are of unit length, and a text without any word has no direction at all.
 _HNSW = {"hnsw": {"space": "ip", "ef_construction": 200, "max_neighbors": 32}}
 _OPENED = itertools.count(1)
+_OPENED_BY: dict[str, int] = {}  # the process whose threads Chroma's core uses; in a fork it would wait for ever
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -174,6 +175,11 @@ def _embedded(folder: Path) -> "ClientAPI":
     import chromadb
     from chromadb.config import Settings
 
+    if os.getpid() != _OPENED_BY.setdefault("pid", os.getpid()):
+        raise StoreFailed(
+            "Chroma was opened before this process was forked, and its threads are the other process's; search in a "
+            "process that is started anew, or from a Chroma server (memory.index = server)"
+        )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Chroma shares what it opened under the same spelling of a path, within the process and with its forks, and keeps
     # what it failed to open. A spelling of its own for each client keeps a stale one from being handed out again.
