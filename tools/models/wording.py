@@ -17,6 +17,7 @@ from typing import Any
 _QUOTED = re.compile(r"\"([^\"]*)\"|`([^`]*)`|“([^”]*)”|(?<!\w)'([^']*)'(?!\w)")
 _QUOTE = "\x00"  # stands for a quoted string among the other tokens
 _AMOUNT = re.compile(r"([<>=~$€]*)(\d+(?:[.,]\d+)*)(%|[A-Za-z]{1,7})?")
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _LEAD = r"\A(?:(?:in|on|at|for|by|from|with|to|of|since|until) )?"
@@ -70,6 +71,8 @@ def marks(text: str) -> Marks:
     for pattern, plain in _english().phrases:
         text = pattern.sub(plain, text)
     tokens = _of(list(_tokens(_clause_last(text))))
+    if not any(kind in _RUN for kind, _ in tokens):
+        tokens = [("all", text.casefold())]  # nothing but small words: then each of them counts
     kinds: dict[str, list[str]] = {kind: [] for kind in ("amount", "name", "negation", "word", "modal")}
     for kind, token in tokens:
         kinds.setdefault(kind, []).append(token)
@@ -121,16 +124,17 @@ def _read(piece: str, starts: bool, last: str, following: str) -> Iterator[Token
     if piece == _QUOTE:
         yield "quoted", ""
     elif amount is not None and (not amount[3] or amount[3].lower() in units):
-        yield "amount", f"{amount[1]}{amount[2].replace(',', '')}"
+        number = amount[2].replace(",", "") if _GROUPED.fullmatch(amount[2]) else amount[2]
+        yield "amount", f"{amount[1]}{number}"
         if amount[3]:
-            yield "word", _canonical(amount[3].lower())
+            yield "word", _canonical(amount[3])
     elif last == "amount" and piece.lower() in units:
-        yield "word", _canonical(piece.lower())
+        yield "word", _canonical(piece)  # Mb is not MB
     elif _is_name(bare, starts):
-        yield "name", bare.lower()
+        yield "name", bare
     else:
         for word in _WORD.findall(piece.lower()):
-            yield _kind(word.removesuffix("'s"), following)
+            yield _kind(word.removesuffix("'s"), following.lower())
 
 
 def _is_name(bare: str, starts: bool) -> bool:
@@ -150,10 +154,10 @@ def _kind(word: str, following: str) -> Token:
         return "modal", english.modals[word]
     if word == "of":
         return "of", word
-    if word == "by" and not following[:1].isdigit():
-        return "gap", word  # who did it in a passive; but `by 10 %` is not `to 10 %`
     if len(word) == 1 and following in ("", "and", "or", "to"):
         return "name", word  # `zone a and zone b`
+    if word in english.lists["being"] and following.endswith(tuple(english.lists["past_endings"])):
+        return "word", "is"  # `trusted` and `is trusted` are not the same
     return ("gap", word) if word in english.lists["fillers"] else ("word", _canonical(word))
 
 
