@@ -1,6 +1,6 @@
 """The plan of a run: its tasks, what each waits for, and why there are none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from opswright.agents.routing import Route
@@ -45,11 +45,12 @@ def plan_of_tasks(tasks: Sequence[Task]) -> Plan:
     return Plan(tuple(Planned(task.id, task.specialist, task.goal, inputs=task.inputs) for task in tasks))
 
 
-def plan_of_route(route: Route) -> Plan:
-    """The plan for a routed request."""
+def plan_of_route(route: Route, installed: Collection[str] = ()) -> Plan:
+    """The plan for a routed request. What builds on a specialist that is not installed need not wait for it."""
     ids = [f"t{number}" for number in range(1, len(route.steps) + 1)]
+    names = [step.specialist for step in route.steps]
     tasks = [
-        Planned(id, step.specialist, step.goal, tuple(ids[index] for index in step.after))
+        Planned(id, step.specialist, step.goal, tuple(ids[at] for at in step.after if names[at] in installed))
         for id, step in zip(ids, route.steps, strict=True)
     ]
-    return Plan(tuple(tasks), "" if tasks and not route.absent else route.reason)
+    return Plan(tuple(tasks), "" if tasks else route.reason)

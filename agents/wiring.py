@@ -269,7 +269,8 @@ def wire(
 def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:
     """The manifest of a specialist. Raises ConfigError when it is not installed."""
     if specialist not in manifests:
-        raise ConfigError(f"there is no specialist {specialist!r} here (there is {', '.join(manifests)})", "specialist")
+        there = ", ".join(manifests) or "none"
+        raise ConfigError(f"there is no specialist {specialist!r} in this installation (there is {there})", "specialist")
     return manifests[specialist]
 
 

@@ -81,8 +81,8 @@ def read_request(request: str, files: Sequence[File], fields: Sequence[Field], b
     found = route(request, files, fields)
     named = [step.specialist for step in found.steps]
     last = list(dict.fromkeys(outcome.specialist for outcome in worked[-1].outcomes))
-    if not named and not found.absent:
-        named = [name for name in last if not found.candidates or name in found.candidates]
+    if not named:
+        named = last
         if len(named) != 1:  # several could be meant: the words must say which
             return Reading()
     latest = latest_by_specialist(worked)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opswright.console import Options, Reply
+from opswright.console import Options, Reply, Status
 from opswright.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ STDIN = Path("-")
 
 
 def start_request(request: str, files: Sequence[Path], options: Options) -> Reply:
-    """Runs a request with its files and what is piped in. Raises InputError when it is empty."""
+    """Runs a request with its files and what is piped in, or plans it on a dry run. Raises InputError when empty."""
     from opswright.agents.files import File
     from opswright.agents.replies import choices_of, doors_of, reply_of
     from opswright.agents.runs import start
@@ -23,7 +23,18 @@ def start_request(request: str, files: Sequence[Path], options: Options) -> Repl
     if not request.strip():
         raise InputError("the request is empty; say what is wanted", "-p")
     every: list[Path | File] = [*(file for file in files if file != STDIN), *_piped(STDIN in files, options)]
+    if options.dry_run:
+        return _planned(request, every, options)
     return reply_of(start(request, options.settings, choices_of(options), doors_of(options), every))
+
+
+def _planned(request: str, files: "Sequence[Path | File]", options: Options) -> Reply:
+    """What it would be done as; nothing is run."""
+    from opswright.agents.previewing import preview
+    from opswright.agents.replies import choices_of, doors_of
+
+    found = preview(request, options.settings, choices_of(options), doors_of(options), files)
+    return Reply(Status.DONE, found.as_json(), found.as_text(), found.usage)
 
 
 def _piped(waits: bool, options: Options) -> "list[File]":
