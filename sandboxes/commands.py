@@ -20,8 +20,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _TAKEN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/proc", "/sys", "/dev", "/tmp")
 
 
-def check(command: Command, limits: Limits) -> None:
-    """Raises InputError with the one thing that is wrong."""
+def check(command: Command, limits: Limits, as_nobody: bool | None = None) -> None:
+    """Raises InputError with the one thing that is wrong. `as_nobody`: does 65534 run it? As root only, by default."""
+    as_nobody = os.geteuid() == 0 if as_nobody is None else as_nobody
     if not command.argv or not command.argv[0]:
         raise InputError("a command needs the name of a program", "argv")
     for argument in (*command.argv, *command.environment.values(), *(mount.inside for mount in command.mounts)):
@@ -35,7 +36,7 @@ def check(command: Command, limits: Limits) -> None:
     if sum(len(content) for content in command.files.values()) > limits.disk_bytes:
         raise InputError(f"the files are larger than the {limits.disk_bytes} bytes the call may write", "files")
     for mount in command.mounts:
-        _check_mount(mount)
+        _check_mount(mount, as_nobody)
     for limit, value in vars(limits).items():
         if value <= 0 and limit != "network":
             raise InputError(f"a limit must be above 0, not {value}", limit)
@@ -63,10 +64,10 @@ def mount_source(mount: Mount) -> Path:
     return source
 
 
-def _usable(source: Path, writable: bool) -> bool:
+def _usable(source: Path, writable: bool, as_nobody: bool) -> bool:
     """Better said before than met as a refusal inside, where everything looks right."""
     needed = os.R_OK | (os.W_OK if writable else 0) | (os.X_OK if source.is_dir() else 0)
-    if os.geteuid() != 0:
+    if not as_nobody:
         return os.access(source, needed)
     found = source.stat()
     rights = found.st_mode & 7 | (found.st_mode >> 6 & 7 if found.st_uid == NOBODY else 0)
@@ -81,11 +82,12 @@ def _is_text(word: str) -> bool:
         return False
 
 
-def _check_mount(mount: Mount) -> None:
+def _check_mount(mount: Mount, as_nobody: bool) -> None:
     source = mount_source(mount)
-    if not _usable(source, mount.writable):
+    if not _usable(source, mount.writable, as_nobody):
         what = "written to" if mount.writable else "read"
-        raise InputError(f"it may not be {what} by the user that commands run as (as root: by others)", str(source))
+        by = "others, and commands run as another user" if as_nobody else "this user, as whom commands run"
+        raise InputError(f"it may not be {what} by {by}", str(source))
     inside = PurePosixPath(mount.inside)
     if not inside.is_absolute() or ".." in inside.parts or mount.inside.startswith("//"):
         raise InputError(f"{mount.inside!r} is not an absolute path to mount at", "mounts")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.owners import new_name
 from opswright.sandboxes.container.engine import asking
 from opswright.sandboxes.ports import MIB, WORKING_FOLDER, Limits, Mount
@@ -22,10 +21,14 @@ if TYPE_CHECKING:
 OWNER = "opswright.sandbox.owner"
 WAITER = 65533  # who waits: another user than the call, which therefore cannot touch it
 PERIOD_US = 100_000
+# As the first process it also buries what the call orphans: the dead would count as processes of the call for ever.
+_WAIT = "exec 3<&0; cat <&3 >/dev/null & wait $!"
 SCRATCH = "/tmp"  # all that can be written is here, so that one size limits it
 _SHARED_MEMORY_BYTES = MIB  # /dev/shm is a tmpfs of its own, taken off the rest
 _BYTES_PER_FILE = 4096  # more files than pages of room are an attack on the kernel's memory, not a use of the disk
+_RECURSIVE = "1.44"  # engines before it make what is mounted below a read-only folder writable: it is left out there
 _ENGINES_LEAST = 6 * MIB  # it refuses a container with less
+_WAITING = 2  # processes of the one who waits
 FOR_STARTING = 6  # threads that the engine needs for a moment to start a process in the container
 
 
@@ -85,15 +88,14 @@ class Cell:
             raise
 
     def lives(self) -> bool:
-        """Has nobody ended it while it waited? Seen at our connection, without asking the engine."""
-        connection = raw(self._lifeline)
-        connection.setblocking(False)
-        try:
-            return len(connection.recv(1)) > 0
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        """Has nobody ended it while it waited?"""
+        import docker
+
+        with asking("looking at a container"):
+            try:
+                return bool(self.api.inspect_container(self.id)["State"]["Running"])
+            except docker.errors.NotFound:
+                return False
 
     def dispose(self) -> None:
         """Ends everything in it and has it removed; returns when it is gone. Raises SandboxUnavailable."""
@@ -140,16 +142,16 @@ def _config(api: "APIClient", image: str, shape: Shape) -> dict[str, Any]:
         memswap_limit=max(shape.memory_bytes, _ENGINES_LEAST),
         cpu_period=PERIOD_US,
         cpu_quota=max(1000, round(shape.cpus * PERIOD_US)),
-        pids_limit=max(shape.pids, FOR_STARTING) + 2,  # the process that waits, and the one that stands by the call
+        pids_limit=max(shape.pids, FOR_STARTING) + _WAITING,
         tmpfs={SCRATCH: f"size={shape.disk_bytes - shared},nr_inodes={files},mode=1777,exec,nosuid,nodev"},
         shm_size=max(shared, 4096),
-        mounts=[_mount(bound, at) for at, bound in enumerate(shape.mounts)],
+        mounts=[_mount(api, bound, at) for at, bound in enumerate(shape.mounts)],
         ulimits=[{"Name": "core", "Soft": 0, "Hard": 0}],
         log_config={"Type": "none", "Config": {}},
     )
     config = api.create_container_config(
         image,
-        ["/bin/sh", "-c", "exec cat >/dev/null"],
+        ["/bin/sh", "-c", _WAIT],
         entrypoint=[],
         user=f"{WAITER}:{WAITER}",
         working_dir="/",
@@ -163,14 +165,12 @@ def _config(api: "APIClient", image: str, shape: Shape) -> dict[str, Any]:
     return dict(config)
 
 
-def _mount(bound: tuple[Path, str, bool], number: int) -> Any:
+def _mount(api: "APIClient", bound: tuple[Path, str, bool], number: int) -> Any:
+    from docker import utils
     from docker.types import Mount as EngineMount
 
     host, inside, writable = bound
-    return EngineMount(place(inside, number), str(host), type="bind", read_only=not writable)
-
-
-def check_still(cell: Cell, what: str) -> None:
-    """Raises SandboxUnavailable when the container has ended by itself."""
-    if not cell.lives():
-        raise SandboxUnavailable(f"{what}: the container has ended, or the engine has")
+    mount = EngineMount(place(inside, number), str(host), type="bind", read_only=not writable)
+    if not writable and utils.version_lt(api.api_version, _RECURSIVE):
+        mount["BindOptions"] = {"NonRecursive": True}
+    return mount

@@ -10,7 +10,7 @@ import shlex
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 
-from opswright.sandboxes.commands import environment, relative_parts
+from opswright.sandboxes.commands import NOBODY, environment, relative_parts
 from opswright.sandboxes.container.cell import SCRATCH
 from opswright.sandboxes.container.figures import REPORT
 from opswright.sandboxes.ports import WORKING_FOLDER, Command
@@ -93,9 +93,12 @@ def _folders(paths: Iterable[str]) -> list[str]:
 AFTER = f"""
 lives() {{
   for one in /proc/[0-9]*; do
-    case $one in /proc/1 | /proc/$$) continue ;; esac
-    read -r stat <"$one/stat" || continue
-    case ${{stat##*) }} in [ZX]*) ;; *) return 0 ;; esac
+    [ "$one" = "/proc/$$" ] && continue
+    state= user=
+    while read -r key value _; do
+      case $key in State:) state=$value ;; Uid:) user=$value; break ;; esac
+    done <"$one/status"
+    case $state in Z | X | '') ;; *) [ "$user" = {NOBODY} ] && return 0 ;; esac
   done 2>/dev/null
   return 1
 }}

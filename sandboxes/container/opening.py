@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
 from opswright.sandboxes.container.cell import Cell, shape_of
-from opswright.sandboxes.container.engine import ANSWER_S, asking, connect, is_here
+from opswright.sandboxes.container.engine import ANSWER_S, address, asking, connect, is_here
 from opswright.sandboxes.container.execution import group_of
 from opswright.sandboxes.container.image import Said, ensure
 from opswright.sandboxes.container.leftovers import sweep
@@ -40,6 +40,8 @@ def open_container(
         sweep(api)
         image = ensure(api, settings.image, said)
         grouped = grouped and _may_group(api, image)
+        if not grouped:
+            _must_limit(api)
         sandbox = ContainerSandbox(api, image, most(settings), grouped, grouped and groups_freeze())
     except BaseException:
         api.close()
@@ -57,6 +59,15 @@ def _try(sandbox: ContainerSandbox) -> None:
     except BaseException:
         sandbox.close()
         raise
+
+
+def _must_limit(api: "APIClient") -> None:
+    """An engine without the right to control groups (some that run without root) only warns, and limits nothing."""
+    with asking("Docker's engine"):
+        able = api.info()
+    needed = {"memory": "MemoryLimit", "processors": "CpuCfsQuota", "processes": "PidsLimit"}
+    if lacking := [what for what, key in needed.items() if not able.get(key)]:
+        raise SandboxUnavailable(f"the engine at {address()} cannot limit {', '.join(lacking)} of containers")
 
 
 def _may_group(api: "APIClient", image: str) -> bool:

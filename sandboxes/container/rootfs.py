@@ -5,6 +5,7 @@ No registry and no package archive is asked; an ordinary user may read all of it
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import stat
@@ -65,7 +66,8 @@ def entries() -> tuple[Entry, ...]:
     _put(found, WORK_LINK)
     for path, text in _TEXTS.items():
         _put(found, Entry(path, 0o644, text=text.encode()))
-    programs = [Path(place) for name in PROGRAMS if (place := shutil.which(name, path=_WHERE))]
+    places = [shutil.which(name, path=_WHERE) for name in PROGRAMS]
+    programs = [Path(place) for place in places if place and os.access(place, os.R_OK)]
     interpreter, library = python()
     code = [*_python_files(library)]
     for file in (*programs, interpreter, *code, Path("/bin/sh")):  # scripts name /bin/sh, wherever `sh` was found

@@ -59,7 +59,7 @@ class ContainerSandbox:
         return self._freezes
 
     def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
-        check(command, limits)
+        check(command, limits, as_nobody=True)
         outer = self._outer(limits) if self._grouped else None
         cell = self._take(shape_of(limits, tuple(command.mounts), outer))
         freeze = self._freezes and on_memory is not None
@@ -103,10 +103,15 @@ class ContainerSandbox:
         )
 
     def _take(self, shape: Shape) -> Cell:
-        """The container that was started ahead, when it fits and lives, else a new one; and starts the next one."""
+        """The container that was started ahead, when it fits and lives, else a new one; and starts the next one.
+
+        None is started ahead with mounts: between calls nothing of the host is held.
+        """
+        if shape.mounts:
+            self._must_be_open()
+            return Cell(self._api, self.image, shape)
+        self._must_be_open()
         with self._lock:
-            if self._closed:
-                raise SandboxUnavailable("the sandbox is closed")
             spare, fits = self._spare, self._spare_shape == shape
             self._spare = None
         cell = _ready(spare) if spare is not None and fits else None
@@ -116,6 +121,10 @@ class ContainerSandbox:
             cell = Cell(self._api, self.image, shape)
         self._prepare(shape)
         return cell
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise SandboxUnavailable("the sandbox is closed")
 
     def _prepare(self, shape: Shape) -> None:
         with self._lock:
@@ -138,9 +147,9 @@ class ContainerSandbox:
 def _ready(spare: Future[Cell]) -> Cell | None:
     try:
         cell = spare.result()
+        return cell if cell.lives() else None
     except SandboxUnavailable:  # starting one now will say why
         return None
-    return cell if cell.lives() else None
 
 
 def _dispose(spare: Future[Cell]) -> None:

@@ -102,8 +102,10 @@ class Streams:
         """Wakes up for the end of the process itself too, where it is one of this machine."""
         try:
             self._ending = os.pidfd_open(pid)
-        except OSError:
+        except ProcessLookupError:
             self.over = True
+            return
+        except OSError:  # an old kernel: the end of its outputs has to do
             return
         self._selector.register(self._ending, selectors.EVENT_READ)
 
