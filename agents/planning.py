@@ -15,7 +15,7 @@ from opswright.agents.ports import Models
 from opswright.agents.routing import Field as FieldOfWork
 from opswright.agents.routing import Route, Step, looked_at, read_fields, route
 from opswright.errors import BudgetSpent, EndpointFailed, ModelRetry
-from opswright.nouns import Json
+from opswright.nouns import Json, Tier
 
 PROMPT = "supervisor/route"
 TASKS = 10  # of one request, at most
@@ -68,13 +68,13 @@ def route_request(
     if found.sure or not models.available():
         return found
     try:
-        return ask_model(request, files, fields, models)
+        return ask_model(request, files, fields, models, models.available()[0])
     except (ModelRetry, EndpointFailed, BudgetSpent) as error:
         say(f"routing: the model did not decide ({error})")
         return found
 
 
-def ask_model(request: str, files: Sequence[File], fields: Sequence[FieldOfWork], models: Models) -> Route:
+def ask_model(request: str, files: Sequence[File], fields: Sequence[FieldOfWork], models: Models, tier: Tier) -> Route:
     """A model's route among the fields. Raises ModelRetry, EndpointFailed, BudgetSpent."""
     names = [field.name for field in fields]
     asked = looked_at(request)
@@ -83,7 +83,7 @@ def ask_model(request: str, files: Sequence[File], fields: Sequence[FieldOfWork]
         "request": asked,
         "files": "\n".join(f"- {file.name}: {', '.join(file.roles.values()) or 'unknown'}" for file in files) or "none",
     }
-    choice = models.ask(models.available()[0], PROMPT, inputs, RouteChoice, lambda given: check(given, names, asked))
+    choice = models.ask(tier, PROMPT, inputs, RouteChoice, lambda given: check(given, names, asked))
     return choose(choice, request, names)
 
 
