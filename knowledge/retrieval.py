@@ -24,7 +24,7 @@ from opswright.knowledge.journal import Entry, Journal
 from opswright.knowledge.manuals import checked_domain, entries
 from opswright.knowledge.ranking import NAMES, NEARNESS, WORDS, bm25, descending, fused
 from opswright.knowledge.shelf import Shelf
-from opswright.knowledge.terms import query_terms, terms
+from opswright.knowledge.terms import index_terms, query_terms
 from opswright.redaction import Redactor
 from opswright.settings.shape import MemorySettings
 
@@ -158,7 +158,7 @@ def _search_all(index: Index, query: str, words: Sequence[str], limit: int) -> t
         ids = [id for id, _ in best[: 2 * limit]]
         found |= index.tables.passages(domain, ids)
         cosines |= {id: near.get(id, 0.0) for id in ids}
-    texts = [terms(one.indexed) for one in found.values()]
+    texts = [index_terms(one.indexed) for one in found.values()]
     by_words, by_names = (
         descending(dict(zip(found, bm25(chosen, texts), strict=True)))
         for chosen in (words, [word for word in words if "_" in word])

@@ -1,8 +1,14 @@
-"""The terms of a text for the index of words: plain words, and compound names as a whole beside their parts."""
+"""The terms of a text for the index of words: plain words, compound names as a whole beside their parts, concepts.
+
+A concept is what a word stands for in operations work (embedding/concepts.txt), so that users' words meet the manual's.
+"""
 
 import re
 import unicodedata
 
+from opswright.knowledge.embedding.concepts import concepts, list_digest, stems
+
+CONCEPT = "zqc"  # and its number: no word looks like it
 _WORD = re.compile(r"[^\W_]+(?:[-._:/][^\W_]+)*")
 _PART = re.compile(r"[^\W_]+")
 STOP = frozenset({
@@ -24,7 +30,25 @@ def terms(text: str) -> list[str]:
     return found
 
 
+def index_terms(text: str) -> list[str]:
+    """What a passage is found by: its terms and its concepts, each as often as it occurs."""
+    return terms(text) + _concepts(text)
+
+
 def query_terms(text: str, most: int = 64) -> list[str]:
-    """The different terms of a question, without words that say nothing unless there are no others."""
+    """The different terms of a question, without words that say nothing unless there are no others; then its concepts.
+
+    Empty for a text without a word.
+    """
     every = list(dict.fromkeys(terms(text)))
-    return [term for term in every if term not in STOP][:most] or every[:most]
+    said = [term for term in every if term not in STOP][:most] or every[:most]
+    return said + list(dict.fromkeys(_concepts(text)))[:most]
+
+
+def terms_version() -> str:
+    """Changes with the word list: an index is made of one list."""
+    return f"2-{list_digest()}"
+
+
+def _concepts(text: str) -> list[str]:
+    return [f"{CONCEPT}{number}" for number in concepts(stems(text))]

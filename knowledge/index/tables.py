@@ -13,7 +13,7 @@ from typing import Any
 
 from opswright.knowledge.ingest.blocks import Chunk
 from opswright.knowledge.manuals import Document, passage_id
-from opswright.knowledge.terms import terms
+from opswright.knowledge.terms import index_terms, terms_version
 
 VERSION = "1"
 SCHEMA = """
@@ -248,7 +248,7 @@ class Tables:
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5(words, content='', "
             "tokenize=\"porter unicode61 remove_diacritics 2 tokenchars '_'\")"
         )
-        rows = ((one.number, " ".join(terms(one.indexed))) for one in passages)
+        rows = ((one.number, " ".join(index_terms(one.indexed))) for one in passages)
         with _damage():
             self._open().executemany(f"INSERT INTO {table} (rowid, words) VALUES (?, ?)", rows)
 
@@ -256,7 +256,7 @@ class Tables:
         if not passages:
             return
         table = f'"{_words(domain)}"'
-        rows = ((one.number, " ".join(terms(one.indexed))) for one in passages)
+        rows = ((one.number, " ".join(index_terms(one.indexed))) for one in passages)
         with _damage():
             self._open().executemany(f"INSERT INTO {table} ({table}, rowid, words) VALUES ('delete', ?, ?)", rows)
 
@@ -331,10 +331,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spaces'").fetchone():
             for statement in SCHEMA.split(";\n"):
                 connection.execute(statement)
-            connection.execute("INSERT INTO meta VALUES ('version', ?)", (VERSION,))
+            connection.execute("INSERT INTO meta VALUES ('version', ?)", (_version(),))
         connection.execute("COMMIT")
     version = connection.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
-    if version is None or version[0] != VERSION:
+    if version is None or version[0] != _version():
         raise Damaged("it is of another version of this program")
 
 
@@ -349,6 +349,10 @@ def _damage() -> Iterator[None]:
         ):
             raise
         raise Damaged(message) from error
+
+
+def _version() -> str:
+    return f"{VERSION}/{terms_version()}"
 
 
 def _words(domain: str) -> str:
