@@ -11,7 +11,7 @@ from opswright.agents.manifests import own_folder, read_manifest
 from opswright.agents.ports import Context
 from opswright.agents.surroundings import SessionSurroundings
 from opswright.agents.wiring import NoModels
-from opswright.nouns import Task
+from opswright.nouns import Json, Task
 from opswright.settings import Settings
 from opswright.tools.greenhouse.house import Driven, Sensors
 from tests.agents.policy.scripted import ScriptedMemory
@@ -27,7 +27,7 @@ def subject_in(folder: Path, mode: str) -> Subject:
     controller.write_text('{"vent_percent": 20, "heating_c": 18}')
     settings = Settings(state_dir=folder, cache_dir=folder, config_dir=folder)
     surroundings = SessionSurroundings(settings, mode, CASE / "environment")
-    notes = {}
+    notes: dict[str, Json] = {}
     return Subject(
         build(
             Context(
