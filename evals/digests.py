@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from opswright.nouns import Json, canonical_json
@@ -27,9 +28,7 @@ class Fingerprint:
 
     def __call__(self) -> dict[str, Json]:
         """`code`, and the others where there are any."""
-        import opswright
-
-        found: dict[str, Json] = {"code": code_digest(Path(opswright.__file__).parent, self.plugins)}
+        found: dict[str, Json] = {"code": _loaded_code(self.plugins)}
         if self.data is not None:
             found["data"] = data_digest(self.data)
         if self.cases is not None and self.cases.is_dir():
@@ -37,6 +36,14 @@ class Fingerprint:
         if self.recordings is not None and self.recordings.is_dir():
             found["recordings"] = files_digest(self.recordings)
         return found
+
+
+@cache
+def _loaded_code(plugins: tuple[Path, ...]) -> str:
+    """Once a process: what a worker of some days has loaded is not what lies on the disk by now."""
+    import opswright
+
+    return code_digest(Path(opswright.__file__).parent, plugins)
 
 
 def code_digest(root: Path, others: Sequence[Path] = ()) -> str:

@@ -142,7 +142,10 @@ class _Fan:
             while todo and len(self._pending) < AHEAD * max(threads, 1):
                 self._submit(todo.popleft())
             for future in self._ended():
-                yield self._outcome(future, self._pending.pop(future))
+                outcome = self._outcome(future, self._pending[future])
+                if outcome is not None:
+                    del self._pending[future]
+                    yield outcome
 
     def _submit(self, case: Case) -> None:
         key = f"opswright-eval-{self._run}-{case.id}"
@@ -156,12 +159,15 @@ class _Fan:
             wait(list(self._pending), timeout=LOOK_S, return_when="FIRST_COMPLETED")
         return [future for future in self._pending if future.done()]
 
-    def _outcome(self, future: Any, case: Case) -> Outcome:
+    def _outcome(self, future: Any, case: Case) -> Outcome | None:
+        """A row; None when its worker died with it, and it is measured again."""
         from distributed import KilledWorker
 
         try:
-            outcome: Outcome = future.result(timeout=CONNECT_S)
+            outcome: Outcome = future.result(timeout=LOOK_S)
             return outcome
+        except TimeoutError:
+            return None
         except KilledWorker:
             return case.id, failed("WorkerDied", "every worker that ran it died")
 

@@ -1,11 +1,13 @@
 """Cases in several processes of this machine. One that dies takes no other case with it; its own is tried again."""
 
 import contextlib
+import os
 import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -125,6 +127,7 @@ def _serve(load: Load, connection: "Connection[Any, Any]") -> None:
     # not SIG_IGN, which whatever a case starts would inherit.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
         part = None
         while True:
@@ -135,6 +138,14 @@ def _serve(load: Load, connection: "Connection[Any, Any]") -> None:
             except Exception as error:  # noqa: BLE001 - it is raised again in the process that asked
                 said = portable(error)
             connection.send(said)
+
+
+def _end_with_parent() -> None:
+    """Whoever asked may be killed in the middle of our case: nobody would ever stop us."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(*_: object) -> None:

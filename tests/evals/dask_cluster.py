@@ -68,6 +68,10 @@ class Cluster:
             str(self.file),
         )
 
+    def registered(self) -> int:
+        """How many workers have found the scheduler so far."""
+        return (self.at / "log").read_text().count("Registered to:")
+
     def _written(self) -> bool:
         with contextlib.suppress(OSError, ValueError, KeyError):
             return bool(self.address)
@@ -90,6 +94,7 @@ def cluster(at: Path, workers: int, scheme: str = "tcp", **environment: str) -> 
         found.scheduler()
         for _ in range(workers):
             found.worker()
+        wait_for(lambda: found.registered() >= workers, f"the workers ({at / 'log'})")
         yield found
     finally:
         found.stop()

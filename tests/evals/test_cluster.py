@@ -53,7 +53,8 @@ def test_a_scheduler_that_goes_away_is_said_and_the_run_goes_on_elsewhere(tmp_pa
     with cluster(tmp_path / "dask", workers=1) as dask:
         command = run_probe(data, "--out", "rows.jsonl")
         running = started(tmp_path, *command, "--workers", dask.address)
-        wait_for(lambda: "5" in log_of(data), "the case that waits")
+        wait_for(lambda: "5" in log_of(data) or running.poll() is not None, "the case that waits")
+        assert running.poll() is None, running.communicate()[1]
         dask.processes[0].kill()
         _, stderr = running.communicate(timeout=120)
     assert running.returncode == 6

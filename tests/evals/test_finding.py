@@ -8,6 +8,7 @@ import pytest
 from opswright.errors import ConfigError
 from opswright.evals.finding import Opening, find_suite, find_suites, open_parts, plugin_folders, setup_of
 from opswright.settings import Settings
+from tests.cli.test_help import HEAVY, loaded_by
 
 from .program import PLUGINS, opswright, probe_data, result_of
 
@@ -59,6 +60,13 @@ def test_a_plugin_part_opens_by_itself_elsewhere(tmp_path: Path) -> None:
     opening = Opening(found, setup_of(found, _settings(tmp_path), data=data), "deeds")
     part = pickle.loads(pickle.dumps(opening))()
     assert [part.run(case)["told"] for case in part.cases()] == [0, 1]
+
+
+@pytest.mark.parametrize("arguments", [["eval", "--help"], ["eval", "list"], ["eval", "run", "--help"]])
+def test_what_there_is_loads_nothing_heavy(arguments: list[str]) -> None:
+    code, modules, stdout = loaded_by(*arguments)
+    assert code == 0 and stdout.strip()
+    assert not modules & {*HEAVY, "distributed", "dask", "inspect_ai", "docker"}
 
 
 def _plugin(root: Path, name: str, code: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import is_gone, wait_for
 
 from .program import log_of, opswright, probe_data, result_of, rows_of, run_probe, started
 
@@ -116,3 +116,15 @@ def test_a_spent_budget_begins_no_further_case_and_more_budget_goes_on(tmp_path:
     assert opswright(tmp_path, *command, "--max-tokens", "5").returncode == 4
     assert opswright(tmp_path, *command).returncode == 0
     assert log_of(data) == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_kill_9_of_the_one_that_asked_leaves_no_process_behind(tmp_path: Path) -> None:
+    data = probe_data(tmp_path / "data", {0: {"do": "wait"}, 1: {"do": "wait"}}, count=2)
+    os.mkfifo(data / "probe" / "gate")
+    running = started(tmp_path, *run_probe(data, "--jobs", "2"))
+    wait_for(lambda: len(log_of(data)) == 2, "both cases")
+    workers = [int(line.split()[1]) for line in (data / "probe" / "log").read_text().splitlines()]
+    running.kill()
+    running.wait()
+    wait_for(lambda: all(map(is_gone, workers)), "the processes that ran the cases")
+    assert (data / "probe" / "cleaned-0").exists() and (data / "probe" / "cleaned-1").exists()
