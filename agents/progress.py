@@ -6,6 +6,8 @@ from typing import Literal
 
 from opswright.agents.plans import Planned
 
+Phase = Literal["planned", "begun", "working", "ended"]
+
 
 @dataclass(frozen=True)
 class Step:
@@ -14,7 +16,7 @@ class Step:
     task: str
     specialist: str
     goal: str
-    phase: Literal["planned", "begun", "working", "ended"]
+    phase: Phase
     message: str = ""
     status: str = ""  # of the outcome, with `ended`
     after: tuple[str, ...] = ()  # the tasks it waits for
@@ -27,6 +29,6 @@ def nobody(step: Step) -> None:
     """For runs that nobody looks at."""
 
 
-def step_of(planned: Planned, phase: Literal["planned", "begun", "ended"], message: str = "", status: str = "") -> Step:
+def step_of(planned: Planned, phase: Phase, message: str = "", status: str = "") -> Step:
     """A step of a planned task."""
     return Step(planned.id, planned.specialist, planned.goal, phase, message, status, planned.after)

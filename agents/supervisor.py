@@ -66,6 +66,8 @@ class Supervisor:
 
     def work(self, state: RunState) -> dict[str, Any]:
         """One task through its specialist's loop."""
+        from langgraph.errors import GraphInterrupt
+
         run, id, attempt = state["run"], state["only"], state.get("attempt", 0)
         episode = Episode(self.journal, run, id)
         if not self._ended_before(episode, attempt):
@@ -73,6 +75,9 @@ class Supervisor:
             self.report(step_of(planned, "begun"))
             try:
                 self._run(planned, episode, attempt)
+            except GraphInterrupt:
+                self.report(step_of(planned, "working", "waits for your answer, asked when the others are done"))
+                raise
             except OpswrightError as error:
                 outcome = failed(id, planned.specialist, planned.goal, error)
                 episode.write_outcome(attempt, outcome.as_json())

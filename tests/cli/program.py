@@ -76,7 +76,8 @@ def new_program(folder: Path) -> Program:
     home, work = folder / "home", folder / "work"
     home.mkdir()
     work.mkdir()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+    names = ("PATH", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH")  # the last for a copy of the project
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     # The action database's index is the same for everybody and costs a second to make.
     cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "opswright-tests"
     return Program(work, {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(cache)})

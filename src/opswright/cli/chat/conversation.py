@@ -139,7 +139,7 @@ class Conversation:
     def _through(self, turn: Turn, work: Callable[[Doors], _Ended]) -> None:
         """Shows the work of a turn, stops it when it is asked to, and writes down how it ended."""
         halt, lines = Halt(), TaskLines()
-        stopping = Stopping(halt)
+        stopping = Stopping(halt, lines.stopping)
         self.screen.lines = lines
 
         def report(step: Step) -> None:

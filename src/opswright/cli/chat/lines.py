@@ -1,5 +1,6 @@
 """A line for each task of a turn while it works: who, what, since when. Several specialists stand below each other."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_PER_SECOND = 8
+STOPPING = "stopping ... (Ctrl-C again leaves at once)"
 _DIM = "\x1b[2m{}\x1b[0m"
 _MARKS = {"accepted": "✓", "approval": "?", "rejected": "✗", "error": "✗", "budget": "✗", "undecided": "?"}
 
@@ -36,6 +38,7 @@ class TaskLines:
         self._lock = threading.Lock()
         self._live: Any = None
         self._note = ""
+        self._stops = False
         self._began = clock()
 
     def report(self, step: Step) -> None:
@@ -66,6 +69,12 @@ class TaskLines:
     def wait_for(self, what: str) -> None:
         """What is waited for while no task is at work."""
         self._note = what
+
+    def stopping(self) -> None:
+        """Says that the turn is being stopped; called from a signal handler, so nothing is printed through a stream."""
+        self._stops = True
+        if self._live is None:
+            os.write(1, f"\r\n{STOPPING}\r\n".encode())
 
     def start(self) -> None:
         """Shows the lines from now on."""
@@ -100,8 +109,10 @@ class TaskLines:
             rows = [row for row in self._rows.values() if row.ended is None]
         if not rows:
             seconds = self._clock() - self._began
-            return Text(f"{self._spinner()} {self._note or 'reading the request'}  {seconds:.1f} s", style="dim")
-        return Group(*(self._text(row) for row in rows))
+            shown = [Text(f"{self._spinner()} {self._note or 'reading the request'}  {seconds:.1f} s", style="dim")]
+        else:
+            shown = [self._text(row) for row in rows]
+        return Group(*shown, Text(STOPPING, style="yellow")) if self._stops else Group(*shown)
 
     def _text(self, row: _Row) -> Any:
         """One line, cut to the terminal's width."""

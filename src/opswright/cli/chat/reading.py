@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
 from prompt_toolkit.document import Document
+from prompt_toolkit.enums import DEFAULT_BUFFER
+from prompt_toolkit.filters import has_focus
 from prompt_toolkit.formatted_text import AnyFormattedText
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -103,7 +105,7 @@ def reader(history: History, words: Completer, toolbar: Callable[[], AnyFormatte
         completer=words,
         complete_while_typing=True,
         complete_in_thread=True,
-        key_bindings=_keys(),
+        key_bindings=_keys(words),
         bottom_toolbar=toolbar,
         enable_open_in_editor=True,
         reserve_space_for_menu=6,
@@ -111,10 +113,26 @@ def reader(history: History, words: Completer, toolbar: Callable[[], AnyFormatte
     )
 
 
-def _keys() -> KeyBindings:
+def _keys(words: Completer) -> KeyBindings:
     keys = KeyBindings()
+    typing = has_focus(DEFAULT_BUFFER)  # and not searching the history, where keys mean something else
 
-    @keys.add("enter")
+    @keys.add("tab", filter=typing)
+    def _complete(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        state = buffer.complete_state
+        if state is not None and len(state.completions) > 1:
+            buffer.complete_next()
+            return
+        # Not left to the menu's own thread, which would lose a Tab that is pressed while it still looks.
+        found = list(words.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            buffer.apply_completion(found[0])
+        elif found:
+            buffer.insert_text(get_common_complete_suffix(buffer.document, found))
+            buffer.start_completion(complete_event=CompleteEvent(completion_requested=True))
+
+    @keys.add("enter", filter=typing)
     def _enter(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         state = buffer.complete_state
@@ -126,11 +144,11 @@ def _keys() -> KeyBindings:
         else:
             buffer.validate_and_handle()
 
-    @keys.add("escape", "enter")
+    @keys.add("escape", "enter", filter=typing)
     def _newline(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-c")
+    @keys.add("c-c", filter=typing)
     def _interrupt(event: KeyPressEvent) -> None:
         if event.current_buffer.text:
             event.current_buffer.reset()

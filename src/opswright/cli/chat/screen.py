@@ -57,7 +57,7 @@ class Screen:
     def confirmed(self, question: str) -> bool:
         """A yes or no; the end of input is a no. Ctrl-C is an interrupt."""
         forget_typed()
-        write_text(f"{question} [y/N]")
+        write_text(f"{question} [y/N] ", end="")
         with echo(True):
             return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -105,7 +105,7 @@ class Screen:
         tiers = [tier for outcome in outcomes for tier, _ in outcome.tried] or [turn.tier] * bool(turn.tier)
         self.cost(turn.usage, tiers)
         for receipt in turn.receipts:
-            self.dim(f"receipt: {receipt}")
+            write_text(_DIM.format(inline(f"receipt: {receipt}")))  # not wrapped: a path is copied from there
 
     def head(self, text: str) -> None:
         """A heading."""

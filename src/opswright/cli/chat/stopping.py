@@ -11,7 +11,7 @@ import signal
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from opswright.agents.halting import Halt
@@ -20,7 +20,6 @@ from opswright.cli.chat.terminal import saved
 from opswright.errors import Exit
 
 GRACE_S = 5.0
-_STOPPING = b"\r\nstopping ... (Ctrl-C again leaves at once; what is open is then undone by its watchdog)\r\n"
 _LEFT = b"\r\nleft; `opswright undo` shows what may still stand, `opswright -c` goes on\r\n"
 
 
@@ -29,10 +28,10 @@ class LetGo(KeyboardInterrupt):
 
 
 class Stopping:
-    """One turn's interrupts. Use it as a context manager in the main thread."""
+    """One turn's interrupts, watched for in the main thread. `said` shows that it stops; it may interrupt a print."""
 
-    def __init__(self, halt: Halt, grace_s: float = GRACE_S) -> None:
-        self._halt, self._grace_s = halt, grace_s
+    def __init__(self, halt: Halt, said: Callable[[], None], grace_s: float = GRACE_S) -> None:
+        self._halt, self._said, self._grace_s = halt, said, grace_s
         self._elsewhere: set[str] = set()  # tasks whose work is in another thread
         self._terminal: Any = None
 
@@ -60,7 +59,7 @@ class Stopping:
         if self._halt.asked():
             self._leave()
         self._halt.ask()
-        os.write(1, _STOPPING)  # not print: this may have interrupted one
+        self._said()
         if self._elsewhere:  # this thread only waits for others; were it at work itself, its clean-up takes its time
             signal.setitimer(signal.ITIMER_REAL, self._grace_s)
         raise KeyboardInterrupt

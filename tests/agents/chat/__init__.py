@@ -1,0 +1,1 @@
+"""Tests of what a turn of a session is about."""

@@ -1,0 +1,1 @@
+"""Tests of the chat, at a pseudo-terminal with the real program."""
