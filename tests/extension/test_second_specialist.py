@@ -35,6 +35,7 @@ FOLDERS = {
 }
 COLD = {"vent_percent": 20, "heating_c": 18}
 WARM = {"vent_percent": 20, "heating_c": 20}
+PAGE = "docs/greenhouse.md"
 CASE = Path("evals/cases/greenhouse/cold-week")
 
 
@@ -114,7 +115,7 @@ def gardener(grown: Grown, tmp_path: Path) -> Gardener:
 
 def test_it_is_one_folder_each_and_nothing_that_exists() -> None:
     added = set(digests(ADDED))
-    assert {next((one for one in FOLDERS if path.startswith(f"{one}/")), path) for path in added} == FOLDERS
+    assert {next((one for one in FOLDERS if path.startswith(f"{one}/")), path) for path in added} == FOLDERS | {PAGE}
     assert not [path for path in added if (ROOT / path).exists()]
     assert not [folder for folder in FOLDERS if (ROOT / folder).exists()]
 
@@ -231,6 +232,7 @@ def test_the_project_s_own_checks_hold_for_it_too(grown: Grown) -> None:
     """Its prompt renders, its manifest is valid, its imports point one way, its tools have one name."""
     checks = ["tests/tools/models/test_prompts.py", "tests/agents/test_manifests.py", "tests/test_layers.py"]
     checks += ["tests/agents/greenhouse"]
+    checks += ["tests/cli/test_readme.py::test_the_readme_or_a_page_of_its_own_names_every_command"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", *checks],
         cwd=grown.root,
