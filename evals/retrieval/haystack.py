@@ -80,7 +80,7 @@ def opened(others: tuple[str, ...]) -> Haystack:
         "vectors": lambda domain: _by_vectors(texts[domain], Hashing()),
         "hybrid": lambda domain: _by_library(library, domain),
         "vectors, no word list": lambda domain: _by_vectors(texts[domain], Hashing(use_concepts=False)),
-        "hybrid, no word list": lambda domain: _by_library(plain, domain),
+        "hybrid, list among words only": lambda domain: _by_library(plain, domain),
     }
     rankings = {name: {view: ranking(domain) for view, domain in VIEWS.items()} for name, ranking in methods.items()}
     said = "".join(text.whole for text in texts[ALL])

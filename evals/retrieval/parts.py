@@ -64,8 +64,9 @@ class Questions:
         notes = (
             f"{said['passages']:,} passages, {said['options']} of them options; digest {said['digest']}. "
             "A hit is the first right passage; reciprocal ranks count to the hundredth passage.",
-            "`no word list`: without the list of operations words (knowledge/embedding/concepts.txt). The list, the "
-            "ranking's weights and the questions come from the same hands; only the other half was looked at.",
+            "The word list (knowledge/embedding/concepts.txt) acts in the vectors and in the index of words; `no word "
+            "list` and `among words only` leave it out of the vectors. List, weights and questions are by one hand, "
+            "which looked at the development half alone.",
         )
         figures = {
             "questions": len(done),
