@@ -34,6 +34,12 @@ class AtTheMemoryLimit:
         done = sandbox.run(Command(["sh", "-c", 'python3 -c "$1"; while :; do :; done', "sh", _NEEDS_80]), SMALL)
         assert (done.stopped_by, done.exit_code) == (Limit.MEMORY, 137)
 
+    def test_files_count_as_memory(self, sandbox: Sandbox) -> None:
+        """They live in a tmpfs."""
+        command = Command(["sh", "-c", "head -c 60000000 /dev/zero > file; exec sleep 60"])
+        done = sandbox.run(command, replace(SMALL, disk_bytes=100 * MIB))
+        assert (done.stopped_by, done.exit_code) == (Limit.MEMORY, 137)
+
     def test_raised_it_finishes(self, sandbox: Sandbox) -> None:
         _must_freeze(sandbox)
         command, seen = python(_NEEDS_80), list[MemoryAsk]()
