@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from opswright.errors import ConfigError, EndpointFailed, ModelCallsForbidden
 from opswright.nouns import Json, Usage, as_json
 from opswright.redaction import Redactor
-from opswright.settings import Deployment, MemorySettings, ModelSettings
+from opswright.settings import Deployment, MemorySettings, ModelSettings, Settings
 from opswright.settings.shape import OPENAI
 from opswright.tools.models import groups
 from opswright.tools.models.calls import NO_KEY, OPENAI_URL
@@ -206,3 +206,24 @@ class EndpointEmbedder:
     def _say(self, texts: int, **more: Json) -> None:
         if self._trace is not None:
             self._trace({"model": self.model, "what": "embeddings", "texts": texts, **more})
+
+
+def open_embeddings(
+    settings: Settings, meter: Meter, *, trace: Trace | None = None, environment: Mapping[str, str] | None = None
+) -> EndpointEmbedder:
+    """The embedder behind the endpoint that the settings describe, recording or replaying as the models do.
+
+    The file is `embeddings.jsonl` in the settings' folder of recordings. Raises ConfigError.
+    """
+    mode, folder = settings.models.recording, settings.models.recordings
+    if mode != "off" and folder is None:
+        raise ConfigError(f"models.recording is {mode}, and models.recordings names no folder")
+    return EndpointEmbedder(
+        settings.models,
+        settings.memory,
+        meter,
+        recording=VectorRecording(folder / "embeddings.jsonl") if mode != "off" and folder is not None else None,
+        replay=mode == "replay",
+        trace=trace,
+        environment=environment,
+    )

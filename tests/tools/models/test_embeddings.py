@@ -10,9 +10,9 @@ import pytest
 from opswright.agents.ledger import Ledger
 from opswright.errors import BudgetSpent, ConfigError, EndpointFailed, InputError, ModelCallsForbidden, RecordingMissing
 from opswright.nouns import Budget
-from opswright.settings import MemorySettings, ModelSettings
+from opswright.settings import MemorySettings, ModelSettings, Settings
 from opswright.tools.models.embedding_calls import BATCH_BYTES, BATCH_TEXTS, batches
-from opswright.tools.models.embeddings import Clocks, EndpointEmbedder
+from opswright.tools.models.embeddings import Clocks, EndpointEmbedder, open_embeddings
 from opswright.tools.models.vectors import VectorRecording
 from tests.tools.models.server import KEY, Server, Step, refusal
 
@@ -255,3 +255,19 @@ def test_the_port_is_the_one_that_knowledge_states(bench: Build) -> None:
 
     embedder: Embedder = bench().embedder
     assert embedder.name == "endpoint-small"
+
+
+def test_the_settings_open_it_recording_and_replaying(server: Server, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("state_dir", "cache_dir", "config_dir")}
+    memory = {"embedder": "endpoint", "embedding_model": "small", "embedding_usd_per_million": 0}
+
+    def opened(**models: Any) -> EndpointEmbedder:
+        settings = Settings.model_validate({**folders, "memory": memory, "models": models})
+        return open_embeddings(settings, Ledger(ROOMY, lambda: 0.0), environment={})
+
+    server.script(vectors([0.0, 2.0]))
+    recorded = opened(recording="record", recordings=tmp_path / "r", base_url=server.url).embed(["a"])
+    assert opened(recording="replay", recordings=tmp_path / "r").embed(["a"]) == recorded == [[0.0, 1.0]]
+    assert (tmp_path / "r" / "embeddings.jsonl").is_file()
+    with pytest.raises(ConfigError, match="names no folder"):
+        opened(recording="replay")
