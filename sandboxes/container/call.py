@@ -1,6 +1,5 @@
 """One call in one container: set up, let go, watched, ended, counted."""
 
-import os
 import time
 from dataclasses import dataclass, field, replace
 
@@ -9,16 +8,14 @@ from opswright.sandboxes.cgroups.groups import CallGroup
 from opswright.sandboxes.cgroups.opening import open_group
 from opswright.sandboxes.commands import relative_parts
 from opswright.sandboxes.container import launch
-from opswright.sandboxes.container.cell import SCRATCH, Cell
+from opswright.sandboxes.container.cell import Cell
 from opswright.sandboxes.container.engine import address, asking
 from opswright.sandboxes.container.execution import Execution, group_of
 from opswright.sandboxes.container.figures import Figures, from_engine, from_report
 from opswright.sandboxes.container.streams import Streams
-from opswright.sandboxes.ports import MIB, Command, Completed, Limit, Limits, MemoryAsk, OnMemory
+from opswright.sandboxes.container.watching import Killings, Watch, give_room, killings
+from opswright.sandboxes.ports import Command, Completed, Limit, Limits, OnMemory
 
-ROOM_BYTES = 64 * MIB  # what a container may have beyond the group of its call, for the processes around it
-ROOM_PIDS = 16
-_LOOK_S = 0.05  # how often limits are looked at that the kernel tells nobody about
 _STOPPED = 128 + 9
 
 
@@ -26,7 +23,7 @@ _STOPPED = 128 + 9
 class Call:
     """One command in a fresh container. `grouped`: it gets a control group of its own inside the container's.
 
-    `asked_s`: how long somebody was asked; it does not count as the call's time. `clean`: nothing of it lives any more.
+    `clean`: nothing of it lives any more.
     """
 
     cell: Cell
@@ -35,9 +32,9 @@ class Call:
     grouped: bool
     on_memory: OnMemory | None
     freeze: bool
-    asked_s: float = 0.0
     met: set[Limit] = field(default_factory=set)
     group: CallGroup | None = None
+    killings: Killings | None = None
     clean: bool = False
 
     def completed(self) -> Completed:
@@ -66,6 +63,7 @@ class Call:
         if parent is not None:
             running.streams.look_for(pid)
         if not self.grouped:
+            self.killings = killings(parent) if parent is not None else None
             return
         pids = self.limits.pids + launch.processes(self.command)
         self.group = open_group(parent, replace(self.limits, pids=pids), self.freeze) if parent else None
@@ -83,11 +81,13 @@ class Call:
         return SandboxUnavailable(f"the container does not start the command: {running.complaint()} ({code})")
 
     def _watched(self, running: Execution, began: float) -> Completed:
-        stopped_by = self._until_end(running, began)
-        seconds = time.monotonic() - began - self.asked_s
+        watch = Watch(self.cell, self.command, self.limits, self.group, self.on_memory, self.killings)
+        stopped_by = watch.until_end(running.streams, began)
+        seconds = time.monotonic() - began - watch.asked_s
         streams = running.streams
         if self.group is not None:
-            self._look_at_room()
+            watch.look_at_room()
+            watch.met |= self.group.met()  # now: ending it lets nothing fork any more
             self.group.kill()
             self._drain(streams)
         figures, collected, reached = self._after(streams)
@@ -99,8 +99,8 @@ class Call:
         if reached:
             code = running.final_code()
         if figures.killed:
-            stopped_by = stopped_by or Limit.MEMORY
-        met = self.met | figures.met | {limit for limit in (stopped_by,) if limit}
+            stopped_by = Limit.MEMORY
+        met = watch.met | self.met | figures.met | {limit for limit in (stopped_by,) if limit}
         met |= {Limit.OUTPUT} if streams.cut else set()
         return Completed(
             exit_code=_STOPPED if stopped_by else code,
@@ -115,56 +115,6 @@ class Call:
             peak_memory_bytes=figures.peak_memory_bytes,
         )
 
-    def _until_end(self, running: Execution, began: float) -> Limit | None:
-        """Returns when the command has ended or has to be, with the limit that stops it."""
-        looked = began
-        while not running.streams.over:
-            now = time.monotonic()
-            left = began + self.limits.seconds + self.asked_s - now
-            if left <= 0:
-                return Limit.TIME
-            if running.streams.flooded:
-                return Limit.OUTPUT
-            if now - looked >= _LOOK_S:
-                looked = now
-                if self.group is not None and not self._looks_well(self.group):
-                    return Limit.MEMORY
-            running.streams.wait(min(_LOOK_S, left))
-        return None
-
-    def _looks_well(self, group: CallGroup) -> bool:
-        self._look_at_room()
-        return not group.killed_at_memory() and (not group.frozen() or self._go_on(group))
-
-    def _look_at_room(self) -> None:
-        """Is the call's disk full? Seen from here, as root."""
-        try:
-            room = os.statvfs(f"/proc/{self.cell.pid}/root{SCRATCH}")
-        except OSError:
-            return
-        if room.f_bfree == 0 or room.f_ffree == 0:
-            self.met.add(Limit.DISK)
-
-    def _go_on(self, group: CallGroup) -> bool:
-        """Asks whether a call that is frozen at its memory limit may have more; everything of it stands still."""
-        if self.on_memory is None:
-            return False
-        asked = time.monotonic()
-        group.pause()
-        used = self.limits.memory_bytes
-        more = self.on_memory(MemoryAsk(self.command.argv, used))
-        if more is None or more <= used:
-            return False
-        around = more + ROOM_BYTES
-        if around > self.cell.shape.memory_bytes:  # the container first: its group is around the call's
-            with asking("raising a container's memory"):
-                self.cell.api.update_container(self.cell.id, mem_limit=around, memswap_limit=around)
-        self.limits = replace(self.limits, memory_bytes=more)
-        group.raise_memory(more)
-        group.resume()
-        self.asked_s += time.monotonic() - asked
-        return True
-
     def _after(self, beside: Streams) -> tuple[Figures, dict[str, bytes], bool]:
         """What it used, the files asked for, and whether the container could be asked. Without a group this also ends
         what still lives of the call.
@@ -173,14 +123,20 @@ class Call:
         report, files, large = "", dict[str, bytes](), False
         if paths or self.group is None:
             report, files, large = self._asked_after(paths, beside)
+        if not report and self.group is None:  # files that fill the memory leave none for one more process
+            give_room(self.cell, self.limits.memory_bytes)
+            report, files, large = self._asked_after(paths, beside)
         if large:
             self.met.add(Limit.DISK)
         by_asked = {path: files[true] for path, true in zip(self.command.collect, paths, strict=True) if true in files}
         if self.group is not None:
             group = self.group
-            counted = Figures(group.cpu_seconds(), group.peak_memory(), group.killed_at_memory(), group.met())
+            counted = Figures(group.cpu_seconds(), group.peak_memory(), group.killed_at_memory())
             return counted, by_asked, True
-        return (from_report(report) if report else self._counted_by_engine()), by_asked, bool(report)
+        figures = from_report(report) if report else self._counted_by_engine()
+        peak = figures.peak_memory_bytes
+        figures = replace(figures, peak_memory_bytes=peak and min(peak, self.limits.memory_bytes))  # without that room
+        return figures, by_asked, bool(report)
 
     def _asked_after(self, paths: list[str], beside: Streams) -> tuple[str, dict[str, bytes], bool]:
         most = self.limits.disk_bytes
@@ -193,7 +149,9 @@ class Call:
 
     def _counted_by_engine(self) -> Figures:
         with asking("counting what a container used"):
-            return from_engine(self.cell.api.stats(self.cell.id, stream=False, one_shot=True))
+            counted = from_engine(self.cell.api.stats(self.cell.id, stream=False, one_shot=True))
+        killed = Limit.MEMORY in counted.met if self.killings is None else self.killings() > 0
+        return replace(counted, killed=killed)
 
     def _drain(self, streams: Streams) -> None:
         if not streams.drain(float(self.cell.api.timeout)):

@@ -66,10 +66,15 @@ def from_engine(stats: Mapping[str, Any]) -> Figures:
     current, limit = processes.get("current") or 0, processes.get("limit") or 0
     total = (cpu.get("cpu_usage") or {}).get("total_usage")
     throttled = (cpu.get("throttling_data") or {}).get("throttled_periods") or 0
-    met = {Limit.PIDS: 0 < limit < current + FOR_STARTING, Limit.CPU: throttled > 0}
+    peak, most = memory.get("max_usage"), memory.get("limit")
+    met = {
+        Limit.PIDS: 0 < limit < current + FOR_STARTING,
+        Limit.CPU: throttled > 0,
+        Limit.MEMORY: bool(peak and most and peak >= most),
+    }
     return Figures(
         cpu_seconds=total / 1e9 if total else None,
-        peak_memory_bytes=memory.get("max_usage"),
+        peak_memory_bytes=peak,
         met=frozenset(limit for limit, is_met in met.items() if is_met),
     )
 

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING
 
 from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.commands import check
-from opswright.sandboxes.container.call import ROOM_BYTES, ROOM_PIDS, Call
+from opswright.sandboxes.container.call import Call
 from opswright.sandboxes.container.cell import Cell, Shape, shape_of
+from opswright.sandboxes.container.watching import ROOM_BYTES, ROOM_PIDS
 from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Limits, OnMemory
 
 if TYPE_CHECKING:

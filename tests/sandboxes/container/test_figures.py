@@ -66,7 +66,7 @@ def test_a_report_is_read(report: str, expected: Figures) -> None:
 
 def test_the_engines_own_count_is_read_as_far_as_it_goes() -> None:
     stats = {
-        "memory_stats": {"max_usage": 4096},
+        "memory_stats": {"max_usage": 4096, "limit": 8192},
         "pids_stats": {"current": 26, "limit": 26},
         "cpu_stats": {"cpu_usage": {"total_usage": 2_000_000_000}, "throttling_data": {"throttled_periods": 0}},
     }

@@ -146,3 +146,11 @@ def test_files_too_many_for_the_disk_are_refused(sandbox: ContainerSandbox) -> N
     code = "import sys\nfor n in range(10**6):\n    try: open(str(n), 'x').close()\n    except OSError: print(n); break"
     done = sandbox.run(python(code), replace(QUICK, disk_bytes=4 * MIB))
     assert done.succeeded and 500 < int(done.stdout) <= 1024
+
+
+def test_files_that_fill_the_memory_come_out_all_the_same(sandbox: ContainerSandbox) -> None:
+    command = Command(["sh", "-c", "head -c 45000000 /dev/zero > f; wc -c < f"], collect=["f"])
+    done = sandbox.run(command, Limits(memory_bytes=48 * MIB, disk_bytes=60 * MIB, seconds=60.0))
+    assert done.succeeded and done.stdout == b"45000000\n", done.stderr
+    assert done.collected == {"f": bytes(45_000_000)}
+    assert done.peak_memory_bytes is not None and 45_000_000 < done.peak_memory_bytes <= 48 * MIB
