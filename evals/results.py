@@ -46,6 +46,15 @@ def read_results(path: Path) -> ResultSet:
     return ResultSet(path, header, rows)
 
 
+def suites_with_results(folder: Path) -> tuple[str, ...]:
+    """The suites that have result files, by name."""
+    found: set[str] = set()
+    for path in folder.glob("*.jsonl"):
+        with contextlib.suppress(InputError, OSError):
+            found.add(str(read_header(path).get("suite", "")))
+    return tuple(sorted(found - {""}))
+
+
 def newest_results(folder: Path, suite: str) -> Path | None:
     """The result file of a suite that was written to last; None where there is none."""
     found: list[tuple[float, Path]] = []

@@ -24,6 +24,22 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def chromium(page: Path, folder: Path, *options: str) -> str:
+    """The document of a page as headless Chromium has it once its scripts ran; `folder` takes the browser's profile."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        unavailable("there is no Chromium (apt-get install chromium)")
+    quiet = ["--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", f"--user-data-dir={folder / 'chromium'}"]
+    quiet += ["--no-sandbox"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [program, *quiet, *options, "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """The connection string of a real server: OPSWRIGHT_POSTGRES_DSN's, or one of our own for as long as it lasts.

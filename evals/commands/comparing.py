@@ -38,7 +38,7 @@ def compare(options: Options, a: str, b: str, threshold: float) -> Reply:
     from opswright.evals.results import read_results
 
     folder = options.settings.state_dir / "evals"
-    paths = _path(a, folder), _path(b, folder)
+    paths = result_path(a, folder), result_path(b, folder)
     one, other = read_results(paths[0]), read_results(paths[1])
     found = pair(one, other)
     beyond = found.beyond(threshold)
@@ -54,7 +54,7 @@ def compare(options: Options, a: str, b: str, threshold: float) -> Reply:
     return Reply(Status.FOUND if beyond else Status.DONE, result, _text(found, beyond, threshold))
 
 
-def _path(name: str, folder: Path) -> Path:
+def result_path(name: str, folder: Path) -> Path:
     """A result file, or the newest of the suite of this name."""
     from opswright.errors import InputError
     from opswright.evals.results import newest_results

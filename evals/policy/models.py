@@ -12,6 +12,7 @@ from pathlib import Path
 
 from opswright.errors import InputError, RecordingMissing
 from opswright.evals import stats
+from opswright.evals.peers import COMPLEXITY, complexity_tier
 from opswright.evals.policy.cases import HeadlineCase, build_case
 from opswright.evals.policy.chosen import choose, digest_of, read_chosen, write_chosen
 from opswright.evals.policy.corpus import Corpora
@@ -97,7 +98,9 @@ class Models:
             value = rows[tier].pop("value")
             rows[tier] |= judge(built, built.faulty if value is None else value, actions, self.seed)
         kinds = [fault.kind for fault in built.faults]
+        asked = "\n".join((GOAL, json.dumps(built.faulty, indent=2), json.dumps(built.spec, indent=2)))
         told = {name: value for name, value in rows[self.tiers[-1]].items() if name in COMMON}
+        told[COMPLEXITY] = complexity_tier(asked)
         return {**told, "why": data["why"], "document": built.document.id, "faults": kinds, "rows": rows}
 
     def show(self, case: Case) -> Json:

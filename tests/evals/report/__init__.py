@@ -1,0 +1,1 @@
+"""Is the report true to the rows, and is it one page that needs nothing else?"""
