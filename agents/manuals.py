@@ -22,9 +22,9 @@ def open_embedder(settings: Settings, meter: Ledger) -> "Embedder":
         from opswright.knowledge.embedding.hashing import Hashing
 
         return Hashing()
-    from opswright.tools.models.embeddings import EndpointEmbedder
+    from opswright.tools.models.embeddings import open_embeddings
 
-    return EndpointEmbedder(settings.models, settings.memory, meter)
+    return open_embeddings(settings, meter)
 
 
 def library_of(settings: Settings, journal: Journal, meter: Ledger, say: Callable[[str], None]) -> "Library":

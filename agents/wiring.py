@@ -17,7 +17,7 @@ from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.loading import build
 from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest
-from opswright.agents.manuals import SessionManuals
+from opswright.agents.manuals import SessionManuals, open_embedder
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Context, Models
 from opswright.agents.progress import Report, Step
@@ -34,6 +34,7 @@ from opswright.settings import Settings
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
 
+    from opswright.tools.models.similar import Embedding
     from opswright.tools.models.toolcalls import Reply, Tool
 
 
@@ -270,7 +271,9 @@ def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:
     """The manifest of a specialist. Raises ConfigError when it is not installed."""
     if specialist not in manifests:
         there = ", ".join(manifests) or "none"
-        raise ConfigError(f"there is no specialist {specialist!r} in this installation (there is {there})", "specialist")
+        raise ConfigError(
+            f"there is no specialist {specialist!r} in this installation (there is {there})", "specialist"
+        )
     return manifests[specialist]
 
 
@@ -280,7 +283,17 @@ def gateway_of(settings: Settings, ledger: Ledger) -> Metered:
         return NoModels()
     from opswright.tools.models.gateway import open_gateway
 
-    return open_gateway(settings, ledger)
+    return open_gateway(settings, ledger, embedding=_similarity(settings, ledger))
+
+
+def _similarity(settings: Settings, ledger: Ledger) -> "Embedding | None":
+    """How near two questions are, where a rule of the settings asks for it."""
+    if not settings.models.semantic_cache:
+        return None
+    from opswright.tools.models.similar import Embedding
+
+    embedder = open_embedder(settings, ledger)
+    return Embedding(embedder.name, embedder.embed)
 
 
 def workshop_of(
