@@ -1,4 +1,4 @@
-"""From a request in words to a plan: by rules where they are sure, by a model where one is configured and they are not."""
+"""From a request in words to a plan: by rules where they are sure, else by a model where one is configured."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from opswright.agents.routing.vocabulary import FOLDER, Hit, Vocabulary
+from opswright.agents.routing.vocabulary import FOLDER, Hit, Vocabulary, grammar
 from opswright.agents.routing.words import Token, elements
 
 LOOKED_AT = 4000, 2000  # characters at a request's beginning and end; what lies between is pasted text
@@ -17,19 +17,12 @@ _SENTENCE = re.compile(r"[.!?;](?=\s|$|[\"')\]])|[\u3002\uff01\uff1f\uff1b\u037e
 _PLUS = re.compile(r"\s(?:\+|&|&&|/)\s")
 _COMMA = re.compile(r"[,\u3001\uff0c\u060c]")
 _DASH = re.compile(r"\s[-\u2013\u2014]\s|\u2014|:\s")
-_ABBREVIATIONS = frozenset("e g i eg ie vs etc z b bzw nr no approx ca p ex np tj resp incl usw".split())
-_VERBS = frozenset("find check repair count make explain improve".split())
+_VERBS = ("find", "check", "repair", "count", "make", "explain", "improve")
 _STARTERS = frozenset(
-    {f"common.{verb}" for verb in _VERBS} | {"chaos.break", "sql.measure", "logs.analyse", "nobody.knowledge"}
+    {f"common.{verb}" for verb in _VERBS}
+    | {"chaos.break", "chaos.hinder", "sql.measure", "logs.analyse", "policy.who", "nobody.knowledge"}
 )
-_ASKING = frozenset("is are does do did can could may who what which how why when where will would please".split())
-_ARTICLES = frozenset("a an another some".split())
 _VERB_LAST = frozenset({"zh", "ja", "ko", "tr"})
-# Words that tie clauses only after a comma, a full stop or `and`; elsewhere they are adjectives and adverbs.
-_WEAK = frozenset(
-    "last next second third later first erst antes prima antes once so or yet plus aussi also ook".split()
-)
-_SUBJECTS = frozenset("you we i it that the this they everything all".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,7 @@ def cut(text: str, vocabulary: Vocabulary) -> Cut:
 
 
 def _gaps(text: str, tokens: Sequence[Token]) -> list[str]:
-    """What stands before each token: `sentence`, `plus`, `comma`, `dash` or nothing; nothing inside brackets, quotes."""
+    """What stands before each token: sentence, plus, comma, dash or nothing; nothing inside brackets and quotes."""
     found: list[str] = []
     depth, quoted, end = 0, False, 0
     for at, token in enumerate(tokens):
@@ -104,7 +97,7 @@ def _gaps(text: str, tokens: Sequence[Token]) -> list[str]:
 
 def _gap(between: str, previous: Token | None) -> str:
     if _SENTENCE.search(between) and not (
-        previous is not None and "\n" not in between and (previous.text in _ABBREVIATIONS)
+        previous is not None and "\n" not in between and (previous.text in grammar("abbreviations"))
     ):
         return "sentence"
     if _PLUS.search(between):
@@ -220,7 +213,7 @@ def _cuts(
     gap, mark = gaps[at], marks.get(at)
     if gap in ("sentence", "plus") or at - 1 in ends:
         return True
-    opens = at in starts or at + 1 in starts or tokens[at].text in _ASKING
+    opens = at in starts or at + 1 in starts or tokens[at].text in grammar("asking")
     if gap == "comma" and (subordinate or opens or mark is not None or spoken & _VERB_LAST):
         return True
     if gap == "dash" and (opens or mark is not None):
@@ -232,11 +225,11 @@ def _cuts(
     following = tokens[at + mark.size].text if at + mark.size < len(tokens) else ""
     if mark.kind == "and":
         after = at + mark.size
-        opens = after in starts or following in _ASKING or following in _ARTICLES
+        opens = after in starts or following in grammar("asking") or following in grammar("articles")
         return opens or (after in marks and marks[after].kind != "and")
     if tokens[at].text in ("before", "after", "once", "prior", "following"):
-        return mark.size > 1 or following in _SUBJECTS - {"the", "this", "that"} or following.endswith("ing")
-    if tokens[at].text in _WEAK and mark.size == 1:
+        return mark.size > 1 or following in grammar("subjects") or following.endswith("ing")
+    if tokens[at].text in grammar("weak") and mark.size == 1:
         return False
     return not (mark.size == 1 and len(tokens[at].text) == 1)
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from opswright.agents.routing.clauses import Clause, Cut
 from opswright.agents.routing.vocabulary import OTHERS, Hit
@@ -19,15 +20,15 @@ def clause_features(cut: Cut) -> list[Features]:
     found = [_own(cut, clause, mine) for clause, mine in zip(cut.clauses, hits, strict=True)]
     for at, features in enumerate(found):
         if at:
-            features.update({f"<{concept}": 0.5 for concept in _concepts(hits[at - 1])})  # type: ignore[dict-item]
+            features.update({f"<{concept}": 0.5 for concept in _concepts(hits[at - 1])})
         if at + 1 < len(found):
-            features.update({f">{concept}": 0.5 for concept in _concepts(hits[at + 1])})  # type: ignore[dict-item]
+            features.update({f">{concept}": 0.5 for concept in _concepts(hits[at + 1])})
     return found
 
 
 def boundary_features(cut: Cut) -> list[Features]:
     """The features of each place between two clauses: what speaks for another task there."""
-    return [_boundary(cut, before, after) for before, after in zip(cut.clauses, cut.clauses[1:], strict=False)]
+    return [_boundary(cut, before, after) for before, after in pairwise(cut.clauses)]
 
 
 def _concepts(hits: Sequence[Hit]) -> list[str]:
@@ -73,7 +74,7 @@ def _order(hits: Sequence[Hit]) -> Iterator[tuple[str, str]]:
     if mine:
         yield "1st", mine[0].concept
         yield "last", mine[-1].concept
-    for one, other in zip(hits, hits[1:], strict=False):
+    for one, other in pairwise(hits):
         gap = other.at - one.at - one.size
         if gap <= NEAR and other.at > one.at:
             yield "n", f"{one.concept}>{other.concept}"
@@ -97,7 +98,7 @@ def _words(cut: Cut, clause: Clause) -> Iterator[str]:
         yield f"s{at}:{word}"
     text = cut.text[tokens[0].start : tokens[-1].end] if tokens else ""
     if "zh" in cut.spoken or "ja" in cut.spoken:
-        for pair in zip(text, text[1:], strict=False):
+        for pair in pairwise(text):
             if all(_UNSPACED.match(one) for one in pair):
                 yield f"g:{''.join(pair)}"
     if tokens and cut.text[tokens[-1].end : tokens[-1].end + 3].lstrip()[:1] in ("?", "\uff1f"):

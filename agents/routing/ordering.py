@@ -1,4 +1,4 @@
-"""From labelled clauses to ordered steps: `before`, `after` and `first` say what comes earlier, whatever stands first."""
+"""From labelled clauses to ordered steps: what comes earlier is said by `before`, `after` and `first`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -11,16 +11,13 @@ from opswright.agents.routing.clauses import Cut, cut, looked_at
 from opswright.agents.routing.features import boundary_features, clause_features, stem
 from opswright.agents.routing.ordering import Step, steps_of
 from opswright.agents.routing.scoring import NOBODY, Decoded, change_scores, clause_scores, decode, read_weights
-from opswright.agents.routing.vocabulary import read_vocabulary
+from opswright.agents.routing.vocabulary import grammar, read_vocabulary
 from opswright.agents.routing.words import elements
 
 POINT = 2.0  # what a keyword of a manifest is worth, in natural logarithms of odds against "nobody"; a phrase twice
 MOST_POINTS = 4.0
 SIMILAR = 0.5
 _NEVER = -60.0
-_STOP = frozenset(
-    "a an and are as at be by can do for from how i in is it me my of on or our please so that the their then there this to us was we what when which who why will with you".split()
-)
 
 
 @dataclass(frozen=True)
@@ -100,10 +97,10 @@ def _points(words: Sequence[str], field: Field) -> float:
     """Points of a specialist that brings keywords and examples: a word 1, a phrase 2, a similar example up to 2."""
     phrases = {tuple(stem(word) for word in elements(keyword)) for keyword in field.keywords}
     found = sum(min(2, len(phrase)) for phrase in phrases if phrase and _contains(words, phrase))
-    mine = set(words) - _STOP
+    mine = set(words) - grammar("stop")
     best = 0.0
     for example in field.examples:
-        theirs = {stem(word) for word in elements(example)} - _STOP
+        theirs = {stem(word) for word in elements(example)} - grammar("stop")
         if mine and theirs:
             best = max(best, len(mine & theirs) / math.sqrt(len(mine) * len(theirs)))
     return found + (2 * best if best >= SIMILAR else 0.0)

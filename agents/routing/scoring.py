@@ -1,4 +1,4 @@
-"""Which field each clause is for: a linear chain over fields, with weights that were fitted offline (evals/routing/fit.py).
+"""Which field each clause is for: a linear chain over fields, its weights fitted offline (evals/routing/fit.py).
 
 A path's score is the sum of its clauses' scores for their fields, plus a score for each place where the field changes.
 Conditional random field, Lafferty, McCallum and Pereira 2001; decoding after Viterbi 1967.

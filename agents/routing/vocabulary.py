@@ -1,8 +1,9 @@
 """The fields' vocabularies: which concepts (`sql.query`, `common.slow`) a request's words stand for.
 
 One TOML file a field under `fields/`. An entry is a word (`disk`), a stem (`gluster*`), the inside of a compound
-(`*speicher*`), or several of them in a row (`file system*`; a lone `*` is up to three words). Entries of a language count
-where the request is in that language; `any` always, `en` too, `more` (rarer languages) where no other was recognised.
+(`*speicher*`), or several of them in a row (`file system*`; a lone `*` is up to three words). Entries of a language
+count where the request is in that language; `any` always, `en` too, `more` (rarer languages) where no other was
+recognised.
 """
 
 import re
@@ -21,11 +22,6 @@ OTHERS = ("common", "nobody")  # vocabularies of no specialist
 GAP = 3  # words that a lone `*` stands for at most
 KNOWN = 0.6  # what an entry of a language says for it, a frequent word being 1
 RECOGNISED = 2.0  # from here on a text is in no rarer language
-_KINDS = "log out err evtx trace sql db sqlite sqlite3 duckdb parquet csv darshan fio json yaml yml txt".split()
-_FILE = re.compile(rf"(?<![\w@.])[\w~./-]*\w\.(?:{'|'.join(_KINDS)})(?:\.(?:gz|zst|\d+))?\b(?![./]\w)", re.ASCII)
-_NAMED = """role roles roll rolle rollen rol ruolo r\u00f4le papel funci\u00f3n fun\u00e7\u00e3o rola roli role roli \u0440\u043e\u043b\u044c \u0440\u043e\u043b\u0438 bucket buckets user users group namespace
-volume volumes target queue topic host cluster package prefix customer table tabelle secret account benutzer"""
-_NAME = re.compile(rf"(?i)\b(?:{'|'.join(_NAMED.split())})\s+([a-z0-9]+(?:-[a-z0-9]+)+)\b(?!\.)")
 _SCRIPTS = (("ru", "\u0400-\u04ff"), ("ja", "\u3040-\u30ff"), ("ko", "\uac00-\ud7af"), ("zh", "\u4e00-\u9fff"))
 _ALPHABETS = tuple((name, re.compile(f"[{letters}]")) for name, letters in _SCRIPTS)
 
@@ -48,7 +44,7 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """All vocabularies together. `files`: globs of file names by field; `summaries`: what each field does and does not."""
+    """All vocabularies together. `files`: globs of names by field; `summaries`: what each field does and does not."""
 
     forms: tuple[Form, ...]
     files: tuple[tuple[str, re.Pattern[str]], ...]
@@ -85,7 +81,7 @@ class Vocabulary:
 
     def hits(self, tokens: Sequence[Token], spoken: frozenset[str]) -> list[Hit]:
         """The concepts of a text in order, those inside a longer one left out."""
-        found = set()
+        found: set[Hit] = set()
         for at, token in enumerate(tokens):
             if token.form:
                 found.update(Hit(at, 1, concept) for concept in self._form(token))
@@ -161,12 +157,32 @@ def _outer(hits: Iterable[Hit]) -> list[Hit]:
 
 
 @cache
+def grammar(name: str) -> frozenset[str]:
+    """One of the closed sets of words of `grammar.toml`."""
+    return frozenset(tomllib.loads((FOLDER / "grammar.toml").read_text(encoding="utf-8"))[name])
+
+
+def _file_form() -> Form:
+    """File names; a kind must follow the last dot, with or without a packer's."""
+    kinds = "|".join(sorted(grammar("files"), key=lambda kind: (-len(kind), kind)))
+    pattern = rf"(?<![\w@.])[\w~./-]{{0,200}}\w\.(?:{kinds})(?:\.(?:gz|zst|\d+))?\b(?![./]\w)"
+    return Form("file", re.compile(pattern, re.ASCII))
+
+
+def _name_form() -> Form:
+    """Names with hyphens after what they name."""
+    nouns = "|".join(sorted(grammar("named"), key=lambda noun: (-len(noun), noun)))
+    return Form("common.name", re.compile(rf"(?i)\b(?:{nouns})\s+([a-z0-9]+(?:-[a-z0-9]+)+)\b(?!\.)"))
+
+
+@cache
 def read_vocabulary() -> Vocabulary:
     """The vocabularies of the program, read once."""
     texts = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
     languages = texts.pop("languages")
     connectives = texts.pop("connectives")
-    forms = [Form("file", _FILE)]
+    del texts["grammar"]  # no vocabulary
+    forms = [_file_form()]
     words: dict[str, list[_Entry]] = defaultdict(list)
     stems: dict[str, list[_Entry]] = defaultdict(list)
     inner: dict[str, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
@@ -182,7 +198,7 @@ def read_vocabulary() -> Vocabulary:
         patterns.update((pattern, None) for listed in kind.values() for pattern in listed)
     files = [(owner, re.compile(translate(glob))) for owner, text in texts.items() for glob in text.get("files", [])]
     return Vocabulary(
-        forms=(*forms, Form("common.name", _NAME)),
+        forms=(*forms, _name_form()),
         files=tuple(files),
         languages={name: frozenset(listed) for name, listed in languages.items()},
         summaries={name: (text["summary"], text["not_its_work"]) for name, text in texts.items() if name not in OTHERS},

@@ -1,5 +1,7 @@
-"""Text as tokens with their places: words without accents, forms (file names, options, ARNs) whole, Chinese and Japanese
-cut by the vocabulary's own words."""
+"""Text as tokens with their places.
+
+Words lose their accents, forms (file names, options, ARNs) stay whole, Chinese and Japanese are cut by the vocabulary.
+"""
 
 import re
 import unicodedata
@@ -103,7 +105,7 @@ def unspaced_words(patterns: Mapping[str, object]) -> frozenset[str]:
 
 
 def elements(pattern: str) -> tuple[str, ...]:
-    """The tokens of a vocabulary entry, `*` kept: `kill* pod`, `*speicher*`, `halt * aus`; a CJK word is one element."""
+    """The tokens of a vocabulary entry with their stars: `kill* pod`, `*speicher*`, `halt * aus`."""
     found: list[str] = []
     for part in pattern.split():
         if part == "*":

@@ -116,7 +116,8 @@ class _Problem:
 
         self.np: Any = np
         self.sizes = len(index), len(index2)
-        rows, rows2 = [], []
+        rows: list[list[tuple[int, float]]] = []
+        rows2: list[list[tuple[int, float]]] = []
         self.groups: list[tuple[Any, Any, Any, Any]] = []  # clause rows, change rows, labels, weights
         by_length: dict[int, list[tuple[list[int], list[int], Sequence[int], float]]] = {}
         for one in examples:
@@ -213,7 +214,9 @@ def answer(one: Labelled, weights: Weights) -> tuple[tuple[str, ...], float]:
 
 def examples_of(several: Sequence[Labelled], count: int = JOINED) -> list[Example]:
     """Written requests, and others joined from them at half their weight."""
-    return [example(one, 1.0 if one.order else NOBODYS) for one in several] + [example(one, 0.5) for one in joined(several, count, SEED)]
+    return [example(one, 1.0 if one.order else NOBODYS) for one in several] + [
+        example(one, 0.5) for one in joined(several, count, SEED)
+    ]
 
 
 def held_out(several: Sequence[Labelled]) -> list[tuple[Labelled, tuple[str, ...], float]]:

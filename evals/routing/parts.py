@@ -1,4 +1,4 @@
-"""One half of the labelled requests: the rules alone, a model alone, and the product (the model where rules are unsure)."""
+"""One half of the labelled requests: by the rules alone, by a model alone, and by both as the product has them."""
 
 import time
 from collections.abc import Mapping, Sequence

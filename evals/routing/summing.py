@@ -100,5 +100,6 @@ def _notes(rows: Sequence[Json], names: Sequence[str]) -> Iterator[str]:
         yield f"The rules are sure of {share(of_all)} of the requests; of these right: {share(right)}."
     times = [row["rows"][RULES]["route_ms"] for row in rows]
     if times:
-        yield f"The rules take {median(times):.1f} ms of processor time a request (median; {max(times):.0f} ms the slowest)."
+        slowest = f"{max(times):.0f} ms the slowest"
+        yield f"The rules take {median(times):.1f} ms of processor time a request (median; {slowest})."
     yield "A request is right when exactly the expected specialists are named, in the order of work."

@@ -1,9 +1,10 @@
-"""The requests that the weights are fitted on: texts of parts, each with its specialist, and requests joined from them.
+"""The requests that the weights are fitted on: parts with their specialists, and requests joined from them.
 
 `training/*.txt`: under `# LABEL LANGUAGE` one request a line; under `# several LANGUAGE` parts `specialist: text`
 between ` | `, and after ` => ` the order of work where it is not that of the text.
 """
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,100 +13,8 @@ from random import Random
 from opswright.agents.routing.scoring import NOBODY
 
 FOLDER = Path(__file__).parent / "training"
-# How two parts are joined: text between them, and whether the second comes first in the order of work.
-JOINS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "en": [
-        ("", " Then "),
-        ("", ", then "),
-        ("", " and then "),
-        ("", ". After that, "),
-        ("", "; also "),
-        ("", " and "),
-        ("", ". Also, "),
-        ("", ", and "),
-        ("", ". "),
-        ("", "\n"),
-        ("", " + "),
-        ("", "; "),
-        ("", ". Finally, "),
-        ("", ", and afterwards "),
-        ("", ". In addition, "),
-        ("", ". And "),
-        ("First ", ", then "),
-        ("1. ", "\n2. "),
-        ("", ". Based on that, "),
-        ("", ". Once that's done, "),
-        ("I need two things: ", ", and "),
-        ("", "? And "),
-        ("Could you please ", "? And also "),
-        ("", ", but first "),
-        ("", ". But before that, "),
-    ],
-    "de": [
-        ("", ", dann "),
-        ("", " und danach "),
-        ("", ". Außerdem "),
-        ("", " und "),
-        ("", "; "),
-        ("", ". "),
-        ("Zuerst ", ", anschließend "),
-    ],
-    "fr": [
-        ("", ", puis "),
-        ("", " et ensuite "),
-        ("", ". De plus, "),
-        ("", " et "),
-        ("", ". "),
-        ("D'abord ", ", enfin "),
-    ],
-    "es": [
-        ("", " y luego "),
-        ("", ", después "),
-        ("", ". Además, "),
-        ("", " y "),
-        ("", ". "),
-        ("Primero ", ", y por último "),
-    ],
-    "it": [("", " e poi "), ("", ", dopo "), ("", ". Inoltre, "), ("", " e "), ("", ". "), ("Prima ", ", infine ")],
-    "pt": [("", " e depois "), ("", ". Além disso, "), ("", " e "), ("", ". "), ("Primeiro ", ", por fim ")],
-    "nl": [("", " en daarna "), ("", ". Daarnaast "), ("", " en "), ("", ". "), ("Eerst ", ", vervolgens ")],
-    "sv": [("", " och sedan "), ("", ". Dessutom "), ("", " och "), ("", ". ")],
-    "pl": [("", ", a potem "), ("", ". Ponadto "), ("", " i "), ("", ". "), ("Najpierw ", ", następnie ")],
-    "ru": [("", ", затем "), ("", ". Кроме того, "), ("", " и "), ("", ". "), ("Сначала ", ", потом ")],
-    "cs": [("", " a potom "), ("", ". Navíc "), ("", " a "), ("", ". ")],
-    "tr": [("", ", sonra "), ("", ". Ayrıca "), ("", " ve "), ("", ". ")],
-    "zh": [("", "，然后"), ("", "。另外，"), ("", "，"), ("", "。"), ("先", "，再")],
-    "ja": [("", "。その後、"), ("", "。また、"), ("", "。"), ("まず", "。次に")],
-    "ko": [("", " 그다음 "), ("", ". 또한 "), ("", ". ")],
-}
-BACKGROUND = {
-    "en": [
-        "I'm new here.",
-        "Hi,",
-        "Good morning!",
-        "Thanks in advance.",
-        "It's urgent.",
-        "My manager wants this by noon.",
-        "Please be brief.",
-        "A rough answer is enough.",
-        "Nobody on the team knows.",
-        "We've had this since Monday.",
-        "Sorry for the long message.",
-        "Please explain each step.",
-        "I don't want to break anything.",
-        "Any ideas?",
-        "What would you suggest?",
-        "Keep it simple.",
-        "Write the result down for the report.",
-        "Can you help?",
-        "The colleague who set it up has left.",
-        "We have until Friday.",
-        "Please don't change anything yet.",
-    ],
-    "de": ["Es eilt.", "Danke im Voraus.", "Ich bin neu hier.", "Kannst du helfen?"],
-    "fr": ["C'est urgent.", "Merci d'avance.", "Bonjour,"],
-    "es": ["Es urgente.", "Gracias de antemano.", "Hola,"],
-}
+# What ends a part that another one follows.
+_STOPS = " .;,\u3002\uff0c"
 
 
 @dataclass(frozen=True)
@@ -153,61 +62,49 @@ def _spaced(text: str) -> str:
 
 def joined(written: Sequence[Labelled], count: int, seed: int) -> list[Labelled]:
     """Requests joined at random from written ones of one language: two or three parts, or one with background."""
-    rng, found = Random(seed), []
-    pools = {
-        name: [one for one in written if one.language == name and len(one.parts) == 1 and one.order] for name in JOINS
-    }
-    names = [name for name in JOINS for _ in range(12 if name == "en" else 1)]
+    known = tomllib.loads((FOLDER / "joins.toml").read_text(encoding="utf-8"))
+    joins: Mapping[str, Sequence[Sequence[str]]] = known["joins"]
+    rng = Random(seed)
+    found: list[Labelled] = []
+    pools = {name: [one for one in written if one.language == name and _single(one)] for name in joins}
+    names = [name for name in joins for _ in range(12 if name == "en" else 1)]
     while len(found) < count:
         name = rng.choice(names)
         if len(pools[name]) < 4:
             continue
-        if name in BACKGROUND and rng.random() < 0.3:
-            found.append(_with_background(rng.choice(pools[name]), BACKGROUND[name], rng))
+        if name in known["background"] and rng.random() < 0.3:
+            found.append(_with_background(rng.choice(pools[name]), known["background"][name], rng))
         else:
             parts = rng.sample(pools[name], 3 if rng.random() < 0.2 else 2)
-            found.append(_together(parts, rng.choice(JOINS[name]), rng, JOINS[name]))
+            found.append(_together(parts, joins[name], rng))
     return found
 
 
-def _together(
-    parts: Sequence[Labelled], join: tuple[str, str], rng: Random, joins: Sequence[tuple[str, str]]
-) -> Labelled:
-    opening, between = join
-    texts = [
-        (
-            parts[0].parts[0][0],
-            opening + _lower(parts[0].text, opening).rstrip(".。 " if between[:1] in ",.;， " else ""),
-        )
-    ]
+def _single(one: Labelled) -> bool:
+    return len(one.parts) == 1 and bool(one.order)
+
+
+def _together(parts: Sequence[Labelled], joins: Sequence[Sequence[str]], rng: Random) -> Labelled:
+    opening, between = rng.choice(joins)
+    texts = [(parts[0].parts[0][0], opening + _lower(parts[0].text, opening))]
     for part in parts[1:]:
-        last = between if part is parts[1] else rng.choice([one for _, one in joins])
-        end = (
-            texts[-1][1].rstrip(" .;,。，")
-            if not texts[-1][1].endswith("?") or last[:1] == " "
-            else texts[-1][1].rstrip("?")
-        )
-        texts[-1] = (texts[-1][0], end)
-        texts.append(
-            (
-                part.parts[0][0],
-                last + (_lower(part.text, last) if not last.rstrip().endswith((".", "。")) else part.text),
-            )
-        )
-    order = tuple(name for name, _ in texts)
-    return Labelled(parts[0].language, tuple(texts), order, parts[0].source)
+        link = between if part is parts[1] else rng.choice(joins)[1]
+        name, before = texts[-1]
+        texts[-1] = (name, before.rstrip(_STOPS if before[-1:] != "?" or link[:1] == " " else "?"))
+        within = not link.rstrip().endswith((".", "\u3002"))
+        texts.append((part.parts[0][0], link + (_lower(part.text, link) if within else part.text)))
+    return Labelled(parts[0].language, tuple(texts), tuple(name for name, _ in texts), parts[0].source)
 
 
 def _with_background(one: Labelled, sentences: Sequence[str], rng: Random) -> Labelled:
-    name = one.parts[0][0]
     before, after = f"{rng.choice(sentences)} {one.text}", f"{one.text} {rng.choice(sentences)}"
-    return Labelled(one.language, ((name, rng.choice([before, after])),), one.order, one.source)
+    return Labelled(one.language, ((one.parts[0][0], rng.choice([before, after])),), one.order, one.source)
 
 
 def _lower(text: str, before: str) -> str:
     """A part inside a sentence begins with a small letter, unless it is a name or a code."""
-    second = text[1:2]
-    return text[:1].lower() + text[1:] if before and second.islower() and text[:1].isascii() else text
+    inside = before and text[1:2].islower() and text[:1].isascii()
+    return text[:1].lower() + text[1:] if inside else text
 
 
 def spans(one: Labelled) -> Iterator[tuple[int, str]]:
