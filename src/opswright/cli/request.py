@@ -56,6 +56,7 @@ def resume(id: str, options: Options) -> Reply:
     if sessions.exists(id):
         from opswright.cli.chat.start import chat
 
+        sessions.get(id)  # says so where it was deleted
         return chat(options, session=id)
     session = sessions.of_run(id)
     if session is None:

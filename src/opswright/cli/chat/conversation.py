@@ -120,7 +120,7 @@ class Conversation:
         if turn is None:
             self.screen.error(f"{run} is no turn of this session; `opswright --resume {run}` goes on with it")
             return
-        if turn.status == TALK:
+        if self.journal.find(f"{run}/run") is None:
             self.screen.error("there is nothing to go on with: that turn was talk")
             return
         self._through(turn, lambda doors: self._ended(resume(run, self.settings, self._choices(), doors)))
@@ -214,6 +214,7 @@ class Conversation:
             tier = self.tier if self.tier != "auto" else talker.available()[0].value
             if self.screen.lines is not None:
                 self.screen.lines.wait_for(f"the {tier} tier is asked")
+                self.screen.lines.start()
             try:
                 text = converse(
                     talker, self.tier, turn.request, session, self.manifests, self.journal, self.screen.streamed
@@ -223,8 +224,6 @@ class Conversation:
                 self.screen.stream_over()
                 self.screen.dim(f"the model did not answer ({error}); from the records:")
         text = answer_without_a_model(session, self.manifests, self.journal)
-        if self.screen.lines is not None:
-            self.screen.lines.stop()
         self.screen.answer(text)
         return _Ended(TALK, f"{said}\n\n{text}".strip())
 

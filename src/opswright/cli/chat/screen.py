@@ -32,6 +32,11 @@ class Screen:
         self._noted: set[str] = set()
         self._streaming = False
 
+    def _clear(self) -> None:
+        """Takes the lines of the turn away: what is written now stands where they did."""
+        if self.lines is not None:
+            self.lines.stop()
+
     def note(self, message: str) -> None:
         """A line of progress; the same one is shown once in a session."""
         if message in self._noted:
@@ -44,14 +49,17 @@ class Screen:
 
     def dim(self, message: str) -> None:
         """A line that is not the answer."""
+        self._clear()
         write_text("\n".join(_DIM.format(line) for line in wrapped(inline(message)).split("\n")))
 
     def text(self, text: str) -> None:
         """Lines of ours, colours kept."""
+        self._clear()
         write_text(text)
 
     def error(self, message: str) -> None:
         """What went wrong, on one line."""
+        self._clear()
         write_text(f"{bad('error')}: {one_line(message)}")
 
     def confirmed(self, question: str) -> bool:
@@ -63,8 +71,6 @@ class Screen:
 
     def ask(self, action: Action, reason: str) -> bool:
         """Shows exactly what would be done and returns the answer; anything but yes is no."""
-        if self.lines is not None:
-            self.lines.stop()
         self.text("\n".join(question_lines(action, reason)))
         answer = self.confirmed("Do it?")
         self.text(good("approved") if answer else bad("refused: it is not done"))
@@ -76,8 +82,6 @@ class Screen:
         """A piece of what a model says, as it comes."""
         if not self._streaming:
             self._streaming = True
-            if self.lines is not None:
-                self.lines.stop()
             self.dim(UNCHECKED)
         write_text(visible(piece), end="")
 
@@ -89,6 +93,7 @@ class Screen:
 
     def answer(self, text: str) -> None:
         """The answer of a turn, its diffs in colour."""
+        self._clear()
         write_text(paint_diffs(wrapped(text.rstrip("\n"))))
 
     def attached(self, names: Sequence[str]) -> None:

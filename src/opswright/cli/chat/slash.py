@@ -116,14 +116,15 @@ def _sessions(conversation: Conversation, rest: str) -> None:
 
 
 def _resume(conversation: Conversation, rest: str) -> None:
-    turns = [turn for turn in conversation.session().turns if turn.status in ("running", "interrupted", *_MENDABLE)]
+    stopped = [turn for turn in conversation.session().turns if turn.status in _MENDABLE]
+    turns = [turn for turn in stopped if conversation.journal.find(f"{turn.run}/run") is not None]  # talk is no run
     run = rest or (turns[-1].run if turns else "")
     if not run:
         raise InputError("no turn of this session was stopped or is waiting", "/resume")
     conversation.resume(run)
 
 
-_MENDABLE = ("approval", "budget", "error")
+_MENDABLE = ("running", "interrupted", "approval", "budget", "error")
 
 
 def _approve(conversation: Conversation, rest: str) -> None:
