@@ -21,12 +21,13 @@ from opswright.errors import ConfigError, StoreFailed
 from opswright.knowledge.embedding.ports import Embedder
 from opswright.knowledge.index.lock import IndexLock
 from opswright.knowledge.index.tables import Damaged, Found, Space, Tables
-from opswright.knowledge.index.vectors import Vectors
+from opswright.knowledge.index.vectors import NEAREST, Vectors
 from opswright.knowledge.journal import Journal, Record
 from opswright.knowledge.manuals import KIND, chunks_of, document
 from opswright.nouns import digest
 
 BATCH = 256  # texts embedded at a time
+MOST_LOST = 500  # vectors that a graph does not lead to; more are damage
 Answer = TypeVar("Answer")
 
 
@@ -124,18 +125,27 @@ class Index:
         vector = self._embedder_of(space).embed([query])[0]
         if len(vector) != space.dimensions:
             raise _another_embedder(space, f"one of {len(vector)} dimensions")
-        if not any(vector):
-            return []
         live = self.tables.count(domain)[1]
+        if not live or not any(vector):
+            return []
         if self.vectors.count(space.collection) != live:
             raise Damaged(f"the vectors of {domain} are not those of its passages")
-        near = [id for id, _ in self.vectors.nearest(space.collection, vector, 2 * most)]
-        if live <= 2 * most and len(near) < live:  # a graph may have lost its way to some; few enough to add
-            near = self.tables.live_ids(domain)
+        reached = self.vectors.nearest(space.collection, vector)
+        near = reached[: 2 * most]
+        if len(reached) < min(live, NEAREST):  # the graph has lost its way to some: a few are looked at all the same
+            near += self._lost(domain, reached)
         stored = self.vectors.of(space.collection, near)
+        if len(stored) != len(near):
+            raise Damaged(f"vectors of {domain} are missing")
         sparse = {place: float(value) for place, value in enumerate(vector) if value}
         scored = [(id, _cosine(sparse, stored[id])) for id in near if id in stored]
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:most]
+
+    def _lost(self, domain: str, reached: Sequence[str]) -> list[str]:
+        lost = sorted(set(self.tables.live_ids(domain)) - set(reached))
+        if len(lost) > MOST_LOST:
+            raise Damaged(f"{len(lost):,} vectors of {domain} cannot be reached")
+        return lost
 
     @property
     def _lock(self) -> IndexLock:
@@ -186,6 +196,8 @@ class Index:
         """Under the lock: what this process holds open is not used when another one wrote since it was opened."""
         generation = self.tables.meta("generation") or "none"
         if generation != self._generation:
+            if self.vectors.stamp() != (self.tables.meta("stamp") or "[]"):
+                raise Damaged("the files of its vectors are not as they were left")
             if not self.vectors.shared or not self._generation:
                 self.vectors.reopen()
             self._generation = generation
@@ -211,7 +223,7 @@ class Index:
         for name in replaced:
             with contextlib.suppress(Damaged):
                 self.vectors.drop(name)
-        tables.set_meta(writing=0)
+        tables.set_meta(writing=0, stamp=self.vectors.stamp())
 
     def _apply_events(self) -> _Changes:
         changes = _Changes()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from opswright.errors import StoreFailed
 
-LONGEST_WAIT_S = 300.0  # the index of 100,000 passages is built in less
+LONGEST_WAIT_S = 900.0  # an index of 100,000 passages is made again in less
 
 
 class IndexLock:

@@ -7,6 +7,7 @@ would write its own older state over it.
 
 import contextlib
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 BATCH = 512  # vectors sent at a time
 NEAREST = 10_000  # as many are looked through: below that a search is exhaustive, above it nearly so
 # Inner product: vectors are of unit length, and a text without any word has no direction at all.
-_HNSW = {"hnsw": {"space": "ip", "ef_construction": 200, "max_neighbors": 32}}
+_HNSW = {"hnsw": {"space": "ip"}}
 _OPENED = itertools.count(1)
 _OPENED_BY: dict[str, int] = {}  # the process whose threads Chroma's core uses; in a fork it would wait for ever
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -32,11 +33,26 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 class Vectors:
     """Collections of vectors by passage id. Raises Damaged, or EnvironmentFailed where a server does not answer."""
 
-    def __init__(self, open_client: Callable[[], "ClientAPI"], shared: bool, where: str) -> None:
-        self._open_client, self.shared, self._where = open_client, shared, where
+    def __init__(self, open_client: Callable[[], "ClientAPI"], where: str, folder: Path | None = None) -> None:
+        self._open_client, self._where, self._folder = open_client, where, folder
         self._client: ClientAPI | None = None
         self._collections: dict[str, Collection] = {}
         self._inherited: tuple[ClientAPI | None, ...] = ()  # kept, or the collector would close them
+
+    @property
+    def shared(self) -> bool:
+        """Whether a server has them, which does not go stale."""
+        return self._folder is None
+
+    def stamp(self) -> str:
+        """Sizes and times of the files of graphs that were written out, which only a writer does.
+
+        Chroma's core crashes on some damaged ones, the process with it: they are looked at before it reads them. A
+        graph that is not written out yet is made in memory from Chroma's own log, by readers too.
+        """
+        written = [path.parent for path in self._folder.glob("*/index_metadata.pickle")] if self._folder else []
+        files = sorted(path for folder in written for path in folder.iterdir())
+        return json.dumps([[f"{path.parent.name}/{path.name}", *_size_and_time(path)] for path in files])
 
     def reopen(self) -> None:
         """Forgets everything that is held in memory; the next use reads it again."""
@@ -96,8 +112,8 @@ class Vectors:
             for start in range(0, len(ids), BATCH):
                 collection.delete(ids=list(ids[start : start + BATCH]))
 
-    def nearest(self, name: str, vector: Sequence[float], most: int) -> list[tuple[str, float]]:
-        """(id, inner product) of the nearest, out of NEAREST looked at; the nearest first, equal ones by id."""
+    def nearest(self, name: str, vector: Sequence[float]) -> list[str]:
+        """Ids of the NEAREST, or of all where there are no more; the nearest first, equal ones by id."""
         import numpy
 
         with self._plain_errors():
@@ -108,7 +124,7 @@ class Vectors:
             query = numpy.asarray([vector], dtype=numpy.float32)
             answer = collection.query(query_embeddings=query, n_results=among, include=["distances"])
             (ids,), (distances,) = answer["ids"], answer["distances"] or [[]]
-            return sorted(((id, 1.0 - far) for id, far in zip(ids, distances, strict=True)), key=_nearness)[:most]
+            return [id for _, id in sorted(zip(distances, ids, strict=True))]
 
     def of(self, name: str, ids: Sequence[str]) -> dict[str, Any]:
         """Vectors by id, as they were put in; ids that are not there are left out."""
@@ -157,18 +173,19 @@ class Vectors:
             raise Damaged(str(error)[:200]) from error
 
 
-def _nearness(pair: tuple[str, float]) -> tuple[float, str]:
-    return -pair[1], pair[0]
+def _size_and_time(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def open_vectors(settings: MemorySettings, folder: Path) -> Vectors:
     """The vectors where the settings say they are. Raises ConfigError for a remote server without TLS."""
     if settings.index == "embedded":
-        return Vectors(lambda: _embedded(folder), shared=False, where=str(folder))
+        return Vectors(lambda: _embedded(folder), str(folder), folder)
     if settings.host not in _LOOPBACK and not settings.tls:
         raise ConfigError(f"the Chroma server {settings.host} is not on this machine: set tls = true", "memory.tls")
     where = f"the Chroma server at {settings.host}:{settings.port}"
-    return Vectors(lambda: _served(settings, where), shared=True, where=where)
+    return Vectors(lambda: _served(settings, where), where)
 
 
 def _embedded(folder: Path) -> "ClientAPI":

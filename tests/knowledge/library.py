@@ -22,6 +22,7 @@ class Place:
 
     folder: Path
     settings: MemorySettings = field(default_factory=MemorySettings)
+    embedder: Embedder = field(default_factory=Hashing)
     said: list[str] = field(default_factory=list)
 
     @property
@@ -36,7 +37,7 @@ class Place:
 
     def library(self, embedder: Embedder | None = None) -> Library:
         """A library that nobody else holds."""
-        return open_library(self.settings, self.index, self.journal, embedder or Hashing(), self.said.append)
+        return open_library(self.settings, self.index, self.journal, embedder or self.embedder, self.said.append)
 
     def write(self, name: str, text: str) -> Path:
         """A file below the folder `manuals`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from opswright.knowledge.embedding.hashing import Hashing
 from tests.knowledge.index.work import Process, sources, take
 from tests.knowledge.library import Place, answers
 
@@ -78,6 +79,23 @@ def test_killed_at_any_change_of_the_vectors_it_ends_as_if_nothing_had_happened(
         assert same, f"killed at moment {moment}: what was caught up is not what is made at once"
         assert collections == 1, f"killed at moment {moment}: something is left of what was begun"
         assert not damaged
+
+
+def test_killed_while_graphs_are_written_to_files_nobody_crashes_on_them(place: Place) -> None:
+    acknowledged: list[str] = []
+    for start in (0, 100, 200):
+        process = Process("grow", place.folder, start)
+        acknowledged += [process.line() for _ in range(3)]
+        process.kill()
+        acknowledged += [line for line in process.lines() if line]
+        assert process.wait() == -signal.SIGKILL
+    place.embedder = Hashing(dimensions=256)
+    library = place.library()
+    found = answers(library)
+    kept = {one.id for one in library.shelf.documents()}
+    assert set(acknowledged) <= kept
+    library.rebuild()
+    assert answers(library) == found
 
 
 def test_killed_at_any_time_no_acknowledged_manual_is_lost(place: Place) -> None:

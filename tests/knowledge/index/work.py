@@ -66,8 +66,9 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def write(place: Place, first: str, count: str) -> None:
-    """Takes manuals in, each acknowledged after this process found it itself."""
+def write(place: Place, first: str, count: str, port: str = "") -> None:
+    """Takes manuals in, each acknowledged after this process found it itself; with a port, over a server there."""
+    place.settings = MemorySettings(index="server", port=int(port)) if port else place.settings
     library = place.library()
     for number in range(int(first), int(first) + int(count)):
         take(library, place, f"{number}.md", number)
@@ -81,6 +82,14 @@ def write_for_ever(place: Place, first: str) -> None:
     for number in range(int(first), int(first) + 1000):
         take(library, place, f"{number}.md", number)
         say(f"{number}.md")
+        library.catch_up()
+
+
+def grow(place: Place, first: str) -> None:
+    """Takes big manuals in until it is killed, so that graphs are being written to files most of the time."""
+    library = place.library(Hashing(dimensions=256))
+    for number in range(int(first), int(first) + 1000):
+        say(take(library, place, f"{number}.md", number, 700))
         library.catch_up()
 
 
@@ -141,7 +150,7 @@ class Deadly(Vectors):
 
 def _deadly(place: Place) -> Library:
     def opened(folder: Path) -> Vectors:
-        return Deadly(lambda: open_vectors(MemorySettings(), folder)._open_client(), False, str(folder))
+        return Deadly(open_vectors(MemorySettings(), folder)._open_client, str(folder), folder)
 
     journal = place.journal
     return Library(journal, Index(place.index, journal, Hashing(), opened))
@@ -163,7 +172,7 @@ def _references(place: Place, tell: Callable[[str], None]) -> None:
 
 
 def _whole(place: Place) -> list[Any]:
-    found = []
+    found: list[Any] = []
     for name, number in HISTORY:
         library = Place(place.folder / f"reference-{len(found)}").library()
         done = HISTORY[: len(found)]
