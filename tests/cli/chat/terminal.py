@@ -108,6 +108,10 @@ class Terminal:
         self._set_size(self._leader, columns, rows)
         os.kill(self._process.pid, signal.SIGWINCH)
 
+    def end(self) -> None:
+        """SIGTERM, as a shutdown sends it."""
+        self._process.terminate()
+
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()

@@ -163,6 +163,24 @@ def test_ctrl_c_at_the_question_does_nothing(program: Program, toys: Chat) -> No
     assert file.read_text() == "written\n"
 
 
+def test_told_to_end_it_ends_as_cleanly(program: Program, toys: Chat) -> None:
+    file = program.folder / "a.txt"
+    file.write_text("before\n")
+    with toys("--yes") as terminal:
+        terminal.say("loom try a.txt wait")
+        terminal.screen_shows("loom is at it")
+        terminal.end()
+        assert terminal.code() != 0
+        terminal.gone()
+    assert file.read_text() == "before\n" and leases(program) == []
+    assert last(program)["status"] == "interrupted"
+    with toys("-c") as terminal:
+        terminal.prompted()
+        terminal.end()
+        assert terminal.code() != 0
+        terminal.gone()
+
+
 def test_killed_in_a_turn_the_session_goes_on(program: Program, toys: Chat) -> None:
     file = program.folder / "a.txt"
     file.write_text("before\n")

@@ -148,7 +148,7 @@ class Conversation:
 
         doors = replace(
             self._doors,
-            say=self.screen.note,
+            say=self._note,
             ask=self.screen.ask,
             surroundings=self._surroundings,
             ledger=self.ledger,
@@ -169,6 +169,10 @@ class Conversation:
             self.screen.lines = None
             self.screen.stream_over()
         self._write_down(turn, ended, self._clock() - began)
+
+    def _note(self, message: str) -> None:
+        if not message.startswith("no model is configured"):  # the greeting said so
+            self.screen.note(message)
 
     def _write_down(self, turn: Turn, ended: _Ended, seconds: float) -> None:
         rows = ((record.kind, record.payload) for record in self.journal.read(run=turn.run))

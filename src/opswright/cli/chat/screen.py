@@ -29,7 +29,6 @@ class Screen:
 
     def __init__(self) -> None:
         self.lines: TaskLines | None = None
-        self._noted: set[str] = set()
         self._streaming = False
 
     def _clear(self) -> None:
@@ -38,10 +37,7 @@ class Screen:
             self.lines.stop()
 
     def note(self, message: str) -> None:
-        """A line of progress; the same one is shown once in a session."""
-        if message in self._noted:
-            return
-        self._noted.add(message)
+        """A line of progress."""
         if self.lines is not None:
             self.lines.say(message)
         else:

@@ -156,6 +156,7 @@ def _apply(conversation: Conversation, rest: str) -> None:
 
 
 def _undo(conversation: Conversation, rest: str) -> None:
+    from opswright.agents.effects import Effects
     from opswright.agents.undo import Undoer
 
     screen, journal = conversation.screen, conversation.journal
@@ -176,7 +177,7 @@ def _undo(conversation: Conversation, rest: str) -> None:
         if not screen.confirmed("Take it back?"):
             screen.text("it stays")
             return
-    undone = Undoer(journal, conversation.settings.leases_dir).undo(int(rest))
+    undone = Undoer(journal, conversation.settings.leases_dir, Effects(conversation.effects)).undo(int(rest))
     screen.text(good(f"{undone.id}: {undone.message}"))
 
 

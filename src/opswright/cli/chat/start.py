@@ -3,14 +3,15 @@
 import contextlib
 import importlib.util
 import os
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from opswright import __version__
 from opswright.cli.chat.terminal import is_terminal
 from opswright.console import Options, Reply, Status, heading, inline
 from opswright.console.reply import Format
-from opswright.errors import ConfigError, InputError
+from opswright.errors import ConfigError, InputError, OpswrightError
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -63,32 +64,64 @@ def chat(options: Options, session: str | None = None, last: bool = False, doors
 
 
 def _converse(conversation: "Conversation") -> None:
+    """Reads and answers until the person leaves. Raises KeyboardInterrupt where the process is told to end."""
+    ended = _Ended()
+    old = signal.signal(signal.SIGTERM, ended)
+    try:
+        _greet(conversation)
+        prompt = _prompt(conversation)
+        asked_to_leave = False
+        while True:
+            try:
+                typed = _read(prompt)
+            except EOFError:
+                return
+            except KeyboardInterrupt:
+                if ended.told:
+                    raise
+                if asked_to_leave:
+                    return
+                asked_to_leave = True
+                conversation.screen.dim("Ctrl-C once more leaves, as does Ctrl-D")
+                continue
+            asked_to_leave = False
+            if typed and not _answered(conversation, typed):
+                return
+            if ended.told:
+                raise KeyboardInterrupt
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+class _Ended:
+    """The process was told to end: what is at work is interrupted, and no prompt comes back."""
+
+    told = False
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        self.told = True
+        raise KeyboardInterrupt
+
+
+def _read(prompt: "PromptSession[str]") -> str:
     from opswright.cli.chat.reading import read
+
+    return read(prompt)
+
+
+def _answered(conversation: "Conversation", typed: str) -> bool:
+    """Runs a command or a turn; False when the person leaves. What goes wrong is shown, and the chat goes on."""
     from opswright.cli.chat.slash import Leave, run_slash
 
-    _greet(conversation)
-    prompt = _prompt(conversation)
-    leaving = False
-    while True:
-        try:
-            typed = read(prompt)
-        except EOFError:
-            return
-        except KeyboardInterrupt:
-            if leaving:
-                return
-            leaving = True
-            conversation.screen.dim("Ctrl-C once more leaves, as does Ctrl-D")
-            continue
-        leaving = False
-        if not typed:
-            continue
-        try:
-            run_slash(conversation, typed) if typed.startswith("/") else conversation.turn(typed)
-        except Leave:
-            return
-        except KeyboardInterrupt:  # at a question of a command
-            conversation.screen.dim("stopped")
+    try:
+        run_slash(conversation, typed) if typed.startswith("/") else conversation.turn(typed)
+    except Leave:
+        return False
+    except KeyboardInterrupt:  # at a question of a command
+        conversation.screen.dim("stopped")
+    except OpswrightError as error:  # the disk is full, the journal locked
+        conversation.screen.error(str(error))
+    return True
 
 
 def _prompt(conversation: "Conversation") -> "PromptSession[str]":
