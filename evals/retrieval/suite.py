@@ -8,7 +8,7 @@ from opswright.evals.suites import Part, Setup, Suite
 def _open(setup: Setup) -> Sequence[Part]:
     from opswright.evals.retrieval.parts import Questions
 
-    return [Questions(half, setup.cases / f"{half}.jsonl") for half in ("development", "judged")]
+    return [Questions(half, setup.cases / f"{half}.jsonl") for half in ("development", "judged", "fresh")]
 
 
 SUITE = Suite(
@@ -16,6 +16,7 @@ SUITE = Suite(
     parts={
         "development": "40 questions that the ranking was improved on",
         "judged": "40 questions that were looked at for judging alone",
+        "fresh": "40 questions by another author, who saw neither the others nor the program",
     },
     open=_open,
 )
