@@ -99,10 +99,10 @@ class _Page(HTMLParser):
         elif tag in _HEADINGS and self._level:
             self._end_heading()
         elif tag == "dl" and self._entry:
-            self._entry -= 1
-            if self._entry == 0:
+            if self._entry == 1:
                 self.end_block()
                 self._defining = False
+            self._entry -= 1
         elif tag == "pre":
             self._preformatted = max(0, self._preformatted - 1)
             self._gap()
@@ -113,12 +113,14 @@ class _Page(HTMLParser):
         if self._in_title:
             self.title += data
         elif not self._silent:
-            self._parts.append(data if self._preformatted else re.sub(r"\s+", " ", data))
+            text = data if self._preformatted else re.sub(r"\s+", " ", data)
+            begins = not self._parts or self._parts[-1].endswith("\n")
+            self._parts.append(text.lstrip() if begins and not self._preformatted else text)
 
     def end_block(self) -> None:
         """What was collected becomes a block."""
-        text = re.sub(r"[ \t]*\n[ \t]*" if not self._preformatted else r"\n", "\n", "".join(self._parts))
-        text = re.sub(r"\n{3,}", "\n\n", text).strip()
+        text = re.sub(r"[ \t]+\n", "\n", "".join(self._parts))
+        text = re.sub(r"\n{3,}", "\n\n", text).strip("\n ")
         self._parts = []
         if text and self._level == 0:
             self.blocks.append(Block(tuple(name for _, name in self._path), text, entry=self._entry > 0))

@@ -15,6 +15,7 @@ from opswright.knowledge.ingest.roff_text import arguments, logical_lines, spoke
 
 VERSION = 1
 LONGEST_TAG = 160  # characters
+DEEPEST = 20  # indentations
 _FONTS = {
     "B",
     "I",
@@ -73,6 +74,7 @@ class _Page:
     parts: list[str] = field(default_factory=list)
     awaiting: bool = False  # the next line of text is the tag of a new entry
     literal: int = 0
+    beyond: int = 0  # indentations beyond the deepest that is followed
 
     def take(self, line: str) -> None:
         """One line of the source."""
@@ -83,6 +85,8 @@ class _Page:
         if request is None:
             return
         macro, rest = request[1], request[2]
+        if macro in ("RS", "RE", "Bl", "El") and self._too_deep(macro):
+            return
         if not (self._structure(macro, rest) or self._layout(macro, rest)):
             self._inline(macro, rest)
 
@@ -94,6 +98,16 @@ class _Page:
         if text:
             where = tuple(name for name in (self.section, self.subsection, *self._around()) if name)
             self.blocks.append(Block(where, text, entry=bool(self.tags)))
+
+    def _too_deep(self, macro: str) -> bool:
+        """Whether this opens or closes an indentation beyond the deepest that is followed."""
+        if macro in ("RS", "Bl") and len(self.depths) >= DEEPEST:
+            self.beyond += 1
+            return True
+        if macro in ("RE", "El") and self.beyond:
+            self.beyond -= 1
+            return True
+        return False
 
     def _around(self) -> list[str]:
         return [heading(tag) for tag in self.tags[:-1] if tag]
@@ -154,7 +168,7 @@ class _Page:
             self._say(text, bool(text))
 
     def _say(self, text: str, is_text: bool) -> None:
-        if self.awaiting and is_text:
+        if self.awaiting and is_text and self.tags:
             self.awaiting = False
             tag = text.strip()
             self.tags[-1] = f"{self.tags[-1]}, {tag}" if self.tags[-1] else tag
@@ -167,7 +181,7 @@ class _Page:
 
     def _heading(self, top: bool, text: str) -> None:
         self.end_block()
-        self.tags, self.depths, self.awaiting, self.literal = [], [], False, 0
+        self.tags, self.depths, self.awaiting, self.literal, self.beyond = [], [], False, 0, 0
         if top:
             self.section, self.subsection = heading(text), ""
         else:
@@ -209,6 +223,7 @@ class _Page:
         self.depths.append(floor)
 
     def _leave(self) -> None:
+        self.awaiting = False
         floor = self.depths.pop() if self.depths else 0
         if len(self.tags) > floor:
             self.end_block()
