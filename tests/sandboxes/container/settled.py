@@ -1,9 +1,7 @@
 """A container sandbox whose work behind the calls is over when a call returns, so that what is left can be counted."""
 
-from opswright.sandboxes.container.opening import open_container
 from opswright.sandboxes.container.sandbox import ContainerSandbox
 from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Limits, OnMemory
-from opswright.settings.shape import SandboxSettings
 
 
 class Settled:
@@ -28,8 +26,3 @@ class Settled:
 
     def close(self) -> None:
         self._inner.close()
-
-
-def open_settled(grouped: bool = True) -> Settled:
-    """With the default settings."""
-    return Settled(open_container(SandboxSettings(), grouped=grouped))
