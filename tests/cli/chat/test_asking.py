@@ -72,12 +72,14 @@ def test_a_policy_is_repaired_shown_applied_and_taken_back_without_a_model(progr
 def test_several_lines_by_backslash_alt_enter_and_pasting(program: Program, toys: Chat) -> None:
     with toys() as terminal:
         terminal.prompted()
-        terminal.press("loom it: one\\", ENTER, "two", ALT_ENTER, "three \x1b[200~four\nfive\x1b[201~", ENTER)
+        terminal.press(
+            "loom one\\", ENTER, "loom two", ALT_ENTER, "loom it \x1b[200~loom three\nloom four\x1b[201~", ENTER
+        )
         terminal.shown("loom: accepted")
         terminal.prompted()
         terminal.press(CTRL_D)
         assert terminal.code() == 0
-    assert turns(program)[0]["request"] == "loom it: one\ntwo\nthree four\nfive"
+    assert turns(program)[0]["request"] == "loom one\nloom two\nloom it loom three\nloom four"
 
 
 def test_commands_files_and_specialists_are_completed(program: Program, toys: Chat) -> None:

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from opswright import __version__
 from opswright.cli.chat.terminal import is_terminal
@@ -65,19 +65,19 @@ def chat(options: Options, session: str | None = None, last: bool = False, doors
 
 def _converse(conversation: "Conversation") -> None:
     """Reads and answers until the person leaves. Raises KeyboardInterrupt where the process is told to end."""
-    ended = _Ended()
-    old = signal.signal(signal.SIGTERM, ended)
+    keys = _Interrupts()
+    old = [(number, signal.signal(number, keys)) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         _greet(conversation)
         prompt = _prompt(conversation)
         asked_to_leave = False
         while True:
             try:
-                typed = _read(prompt)
+                typed = keys.read(prompt)
             except EOFError:
                 return
             except KeyboardInterrupt:
-                if ended.told:
+                if keys.told_to_end:
                     raise
                 if asked_to_leave:
                     return
@@ -85,41 +85,60 @@ def _converse(conversation: "Conversation") -> None:
                 conversation.screen.dim("Ctrl-C once more leaves, as does Ctrl-D")
                 continue
             asked_to_leave = False
-            if typed and not _answered(conversation, typed):
+            if typed and not _answered(conversation, typed, keys):
                 return
-            if ended.told:
-                raise KeyboardInterrupt
     finally:
-        signal.signal(signal.SIGTERM, old)
+        for number, handler in old:
+            signal.signal(number, handler)
 
 
-class _Ended:
-    """The process was told to end: what is at work is interrupted, and no prompt comes back."""
+class _Interrupts:
+    """Ctrl-C and SIGTERM. One that comes between two prompts counts as pressed at the next one."""
 
-    told = False
+    def __init__(self) -> None:
+        self.told_to_end = False
+        self._working = False
+        self._pressed = False
 
-    def __call__(self, number: int, frame: object) -> NoReturn:
-        self.told = True
-        raise KeyboardInterrupt
+    def __call__(self, number: int, frame: object) -> None:
+        """The handler of both signals (a prompt and a turn have their own for Ctrl-C)."""
+        self.told_to_end |= number == signal.SIGTERM
+        self._pressed = True
+        if self._working or self.told_to_end:
+            raise KeyboardInterrupt
+
+    def read(self, prompt: "PromptSession[str]") -> str:
+        """What is typed next. Raises KeyboardInterrupt and EOFError."""
+        from opswright.cli.chat.reading import read
+
+        try:
+            self._working = True  # until the prompt has the terminal, and its own handler, Ctrl-C comes here
+            if self.told_to_end or self._pressed:
+                raise KeyboardInterrupt
+            return read(prompt)
+        finally:
+            self.working(False)
+
+    def working(self, on: bool) -> None:
+        """Something works now that Ctrl-C is to interrupt."""
+        self._working, self._pressed = on, False
 
 
-def _read(prompt: "PromptSession[str]") -> str:
-    from opswright.cli.chat.reading import read
-
-    return read(prompt)
-
-
-def _answered(conversation: "Conversation", typed: str) -> bool:
+def _answered(conversation: "Conversation", typed: str, keys: _Interrupts) -> bool:
     """Runs a command or a turn; False when the person leaves. What goes wrong is shown, and the chat goes on."""
     from opswright.cli.chat.slash import Leave, run_slash
 
     try:
+        keys.working(True)
         run_slash(conversation, typed) if typed.startswith("/") else conversation.turn(typed)
+        keys.working(False)
     except Leave:
         return False
     except KeyboardInterrupt:  # at a question of a command
+        keys.working(False)
         conversation.screen.dim("stopped")
     except OpswrightError as error:  # the disk is full, the journal locked
+        keys.working(False)
         conversation.screen.error(str(error))
     return True
 
