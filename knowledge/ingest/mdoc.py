@@ -36,7 +36,10 @@ def words_of(line: str, name: str) -> str:
         elif word in ("Fl",):
             flag = True
             follows = words[index + 1] if index + 1 < len(words) else ""
-            if not follows or follows in _PLAIN or follows in _ENCLOSURES or follows in ("Ns", "Xo", "Xc"):
+            if follows == "Fl":
+                _add(out, "-", glue)
+                glue = True
+            elif not follows or follows in _PLAIN or follows in _ENCLOSURES or follows in ("Ns", "Xo", "Xc"):
                 _add(out, "-", glue)
                 glue, flag = follows == "Ns", False
         elif word in _ENCLOSURES and (index == 0 or not flag):
@@ -60,9 +63,9 @@ def words_of(line: str, name: str) -> str:
                 _add(out, _SAID[word], glue)
                 glue = False
         else:
-            _add(out, f"-{word}" if flag and word not in _CLOSING else word, glue or word in _CLOSING)
+            _add(out, f"-{word}" if flag and word not in _CLOSING | {"|"} else word, glue or word in _CLOSING)
             glue = word in _OPENING
-            flag = flag and index + 1 < len(words) and words[index + 1] == "|"
+            flag = flag and (word == "|" or words[index + 1 : index + 2] == ["|"])
     for right in reversed(closing):
         end = out.pop() if out and out[-1].strip() in _CLOSING else ""
         _add(out, right + end.strip(), True)

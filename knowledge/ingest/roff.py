@@ -15,6 +15,7 @@ from opswright.knowledge.ingest.roff_text import arguments, logical_lines, spoke
 
 VERSION = 1
 LONGEST_TAG = 160  # characters
+_KEPT = "\0"  # a space of literal text, until the block is whole; nothing that is read has one
 DEEPEST = 20  # indentations
 _FONTS = {
     "B",
@@ -92,8 +93,8 @@ class _Page:
 
     def end_block(self) -> None:
         """What was collected becomes a block."""
-        text = re.sub(r"[ \t]*\n[ \t]*" if not self.literal else r"[ \t]+\n", "\n", "".join(self.parts))
-        text = re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+", " ", text) if not self.literal else text).strip("\n ")
+        text = re.sub(r"[ \t]*\n[ \t]*", "\n", re.sub(r"[ \t]+", " ", "".join(self.parts)))
+        text = re.sub(r"\n{3,}", "\n\n", text).strip("\n ").replace(_KEPT, " ")
         self.parts = []
         if text:
             where = tuple(name for name in (self.section, self.subsection, *self._around()) if name)
@@ -177,7 +178,8 @@ class _Page:
         if not is_text:
             self.parts.append(text)
         else:
-            self.parts.append(f"{text}\n" if self.literal else f"{text} ")
+            kept = text.expandtabs().replace(" ", _KEPT)
+            self.parts.append(f"{kept}\n" if self.literal else f"{text} ")
 
     def _heading(self, top: bool, text: str) -> None:
         self.end_block()

@@ -33,7 +33,9 @@ def loaded_by(*arguments: str) -> tuple[int, set[str], str]:
     return code, set(modules), done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["policy", "--help"], ["policy", "repair", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], [], ["policy", "--help"], ["policy", "repair", "-h"], ["memory", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code, modules, stdout = loaded_by(*arguments)
     assert code == 0

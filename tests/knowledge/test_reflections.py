@@ -1,5 +1,8 @@
 """Reflections over a real journal: what is written, how it is folded, what is recalled."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +11,9 @@ import pytest
 
 from opswright.agents.ports import Lesson
 from opswright.errors import InputError
+from opswright.knowledge.erasure import rewrite
 from opswright.knowledge.journal import Journal
-from opswright.knowledge.reflections import KIND, Evidence, Reflection, Reflections
+from opswright.knowledge.reflections import FORGOTTEN, KIND, Evidence, Reflection, Reflections, open_reflections
 from opswright.nouns import Json, Outcome, Verdict
 
 ACCEPTED = Verdict(Outcome.ACCEPTED, "proved")
@@ -168,3 +172,83 @@ def test_recall_ranks_by_words_then_by_points(store: Store) -> None:
     assert [one.id for one in ranked] == [buckets.id, useful.id, queues.id]
     assert [one.id for one in store.reflections.recall("policy", "acme", "queues", limit=1)] == [queues.id]
     assert store.reflections.recall("policy", "acme", "queues", limit=0) == ()
+
+
+def test_near_duplicates_without_content_merge_under_the_first_id(store: Store) -> None:
+    first = store.one(lesson("Buckets of acme are named acme-<team>-2"))
+    for number, text in enumerate(("the bucket of acme is named acme-<team>-2", "buckets of acme: acme-<team>-2."), 2):
+        (id,) = store.learn(lesson(text), run=f"run-{number}")
+        merged = store.reflections.get(id)
+        assert (merged.id, merged.text) == (first.id, first.text)
+        store.reflections.used([id], True, f"use-{number}")
+    (only,) = store.reflections.all()
+    assert [one.run for one in only.evidence] == ["run-1", "run-2", "run-3"]
+    assert only.helpful == 2
+    store.reflections.retire(merged.id, "moved")
+    assert store.one(lesson("A bucket of acme is: acme-<team>-2"), run="run-9").status == "retired"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("the limit is 10 seconds", "the limit is 100 seconds"),
+        ("turn on the cache for buckets", "turn off the cache for buckets"),
+        ("roles may read buckets", "roles may not read buckets"),
+        ("move logs from east to west", "move logs from west to east"),
+        ("increase the timeout of reads", "decrease the timeout of reads"),
+        ("buckets start with acme", "buckets end with acme"),
+        ("use arn:aws:s3:::a/*", "use arn:aws:s3:::a/b/*"),
+    ],
+)
+def test_what_says_something_else_does_not_merge(store: Store, one: str, other: str) -> None:
+    assert store.one(lesson(one)).id != store.one(lesson(other)).id
+    assert len(store.reflections.all()) == 2
+
+
+def test_near_duplicates_of_another_scope_or_kind_do_not_merge(store: Store) -> None:
+    for one in (
+        lesson("buckets are acme"),
+        lesson("bucket is acme", scope="other"),
+        Lesson("acme", "x", {}, "bucket: acme"),
+    ):
+        store.learn(one)
+    assert len(store.reflections.all()) == 3
+
+
+def test_an_open_store_reads_what_came_since_and_forgets_what_was_erased(store: Store) -> None:
+    reflections = store.reflections
+    store.learn(lesson("one"))
+    assert [one.text for one in reflections.all()] == ["one"]
+    store.learn(lesson("two"), run="run-2")
+    assert [one.text for one in reflections.all()] == ["one", "two"]
+    (record, _) = Journal(store.path).read(KIND)
+    rewrite(store.path, [(record.seq, {"event": FORGOTTEN})], "erasure-1")
+    assert [one.text for one in reflections.all()] == [one.text for one in store.reflections.all()] == ["two"]
+
+
+def test_lessons_are_recalled_by_words_alone_without_the_libraries_of_the_index(store: Store) -> None:
+    store.now[0] = time.time()
+    store.learn(lesson("buckets start with acme"))
+    program = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in ('numpy', 'chromadb'): raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from pathlib import Path\n"
+        "from opswright.knowledge.journal import Journal\n"
+        "from opswright.knowledge.reflections import Reflections\n"
+        f"found = Reflections(Journal(Path({str(store.path)!r}))).recall('policy', 'acme', 'bucket names')\n"
+        "print([one.text for one in found], 'numpy' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "['buckets start with acme'] False"
+
+
+def test_with_an_embedder_other_words_for_it_are_enough(store: Store) -> None:
+    store.now[0] = time.time()
+    speed = store.one(lesson("reads are slow where caching is disabled", kind_of="a"))
+    store.learn(lesson("the password of a service is kept in a vault", kind_of="b"))
+    near = open_reflections(Journal(store.path))
+    assert near.recall("policy", "acme", "latency of the cache", 1)[0].id == speed.id
+    assert len(near.recall("policy", "acme", "", 9)) == len(near.recall("policy", "acme", "zzz", 9)) == 2

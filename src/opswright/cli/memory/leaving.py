@@ -43,7 +43,7 @@ def retired(options: Options, id: str, why: str) -> Reply:
         else:
             journal.append_all([entry])
     said = f"{'would retire' if options.dry_run else 'retired'} {kind} {inline(id)}: {inline(why)}"
-    return Reply(Status.DONE, {"id": id, "kind": kind, "why": why, "dry_run": options.dry_run}, said)
+    return Reply(Status.DONE, {"id": id, "record": kind, "why": why, "dry_run": options.dry_run}, said)
 
 
 def exported(options: Options, file: Path) -> Reply:
@@ -63,11 +63,11 @@ def everything(journal: Journal) -> Iterator[dict[str, Json]]:
     shelf = Shelf(journal)
     gone = shelf.retired_passages()
     for one in shelf.documents():
-        yield {"form": FORM, "kind": "manual", **asdict(one)}
+        yield {"form": FORM, "record": "manual", **asdict(one)}
         for id, chunk in shelf.passages(one):
-            yield {"form": FORM, "kind": "passage", **passage_json(one, chunk, gone.get(id, ""))}
+            yield {"form": FORM, "record": "passage", **passage_json(one, chunk, gone.get(id, ""))}
     for lesson in Reflections(journal).all():
-        yield {"form": FORM, "kind": "lesson", **lesson_json(lesson)}
+        yield {"form": FORM, "record": "lesson", **lesson_json(lesson)}
 
 
 def _write_new(path: Path, rows: Iterator[dict[str, Json]]) -> int:

@@ -39,7 +39,7 @@ def reasons(options: Options, id: str) -> Reply:
         f"sha256 {document.hash}; the file {result['file_now']}",
         status_line(result["status"], result["why"]),
     ]
-    return Reply(Status.DONE, {"kind": "manual", **result}, "\n".join(lines))
+    return Reply(Status.DONE, {"record": "manual" if document.id == id else "passage", **result}, "\n".join(lines))
 
 
 def _of_lesson(journal: Journal, one: Reflection) -> Reply:
@@ -48,7 +48,7 @@ def _of_lesson(journal: Journal, one: Reflection) -> Reply:
         lesson_text(one),
         *(f"{'helped' if use['helped'] else 'did harm in'} run {inline(use['run'])}" for use in used),
     ]
-    return Reply(Status.DONE, {"kind": "lesson", **lesson_json(one), "uses": used}, "\n".join(lines))
+    return Reply(Status.DONE, {"record": "lesson", **lesson_json(one), "uses": used}, "\n".join(lines))
 
 
 def _of_run(journal: Journal, run: str, lessons: dict[str, Reflection]) -> Reply:
@@ -59,7 +59,7 @@ def _of_run(journal: Journal, run: str, lessons: dict[str, Reflection]) -> Reply
     found = [lessons[id] for id in given if id in lessons]
     gone = [id for id in given if id not in lessons]
     result: Json = {
-        "kind": "run",
+        "record": "run",
         "run": run,
         "lessons": [{**lesson_json(one), "tasks": sorted(given[one.id])} for one in found],
         "forgotten": gone,

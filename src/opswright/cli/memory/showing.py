@@ -52,9 +52,9 @@ def shown(options: Options, id: str) -> Reply:
             return _manual(shelf, one)
     for lesson in Reflections(journal).all():
         if lesson.id == id:
-            return Reply(Status.DONE, {"kind": "lesson", **lesson_json(lesson)}, lesson_text(lesson))
+            return Reply(Status.DONE, {"record": "lesson", **lesson_json(lesson)}, lesson_text(lesson))
     if (place := shelf.passage(id)) is not None:
-        result = {"kind": "passage", **passage_json(*place, shelf.retired_passages().get(id, ""))}
+        result = {"record": "passage", **passage_json(*place, shelf.retired_passages().get(id, ""))}
         return Reply(Status.DONE, result, _passage_text(result))
     raise no_such(id)
 
@@ -123,7 +123,7 @@ def _manual(shelf: Shelf, one: Document) -> Reply:
         f"sha256 {one.hash}, {one.size_bytes:,} bytes, read by {one.reader}, taken in {moment(one.at)}",
         *(f"{id}  {inline(chunk.section)}{'  (retired)' if id in retired else ''}" for id, chunk in passages),
     ]
-    return Reply(Status.DONE, {"kind": "manual", **asdict(one), "passages": rows}, "\n".join(lines))
+    return Reply(Status.DONE, {"record": "manual", **asdict(one), "passages": rows}, "\n".join(lines))
 
 
 def _passage_text(one: Json) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opswright.cli.memory.command import open_memory
 from opswright.console import Failure, Options, Reply, Status, heading, inline, visible
-from opswright.errors import InputError
+from opswright.errors import BudgetSpent, ConfigError, EnvironmentFailed, InputError
 from opswright.knowledge.ingest.folders import OTHER, LeftOut, manuals_in
 from opswright.knowledge.ingest.reading import Unreadable, read_manual
 from opswright.knowledge.manuals import checked_domain
@@ -41,11 +41,14 @@ def take_in(options: Options, paths: Sequence[Path], domain: str) -> Reply:
             _take(library, path, domain, named, options.dry_run, work)
             if number % EVERY == 0:
                 options.progress(f"{number:,} files read", files=number)
-        changed = work.count("new") + work.count("changed")
-        if changed and not options.dry_run:
+        failure = None
+        if work.count("new") + work.count("changed") and not options.dry_run:
             options.progress("bringing the index up to date")
-            library.catch_up()
-    return _reply(work, domain, options.dry_run)
+            try:
+                library.catch_up()
+            except (EnvironmentFailed, ConfigError, BudgetSpent) as error:  # the journal has them all the same
+                failure = Failure.of(error)
+    return _reply(work, domain, options.dry_run, failure)
 
 
 def _files(paths: Sequence[Path], work: _Work) -> Iterator[tuple[Path, bool]]:
@@ -74,7 +77,7 @@ def _take(library: Library, path: Path, domain: str, named: bool, dry_run: bool,
             work.named_wrong.append(error)
 
 
-def _reply(work: _Work, domain: str, dry_run: bool) -> Reply:
+def _reply(work: _Work, domain: str, dry_run: bool, failure: Failure | None) -> Reply:
     counts = {outcome: work.count(outcome) for outcome in ("new", "changed", "unchanged", "retired")}
     result: Json = {
         "domain": domain,
@@ -84,14 +87,14 @@ def _reply(work: _Work, domain: str, dry_run: bool) -> Reply:
         "manuals": [asdict(one) for one in work.taken],
         "left_out": [{"path": str(one.path), "why": one.why} for one in work.left_out],
     }
-    error = None
-    if work.named_wrong:
+    error = failure
+    if work.named_wrong and error is None:
         more = len(work.named_wrong) - 1
         rest = f" (and {more} more of the files that were named)" if more else ""
         error = Failure.of(InputError(str(work.named_wrong[0]).removeprefix(f"{work.named_wrong[0].where}: ") + rest,
                                       work.named_wrong[0].where))  # fmt: skip
     text = "\n".join(_lines(work, result)) if work.taken or not error else ""
-    return Reply(Status.ERROR if error else Status.DONE, result, text, error=error)
+    return Reply(error.status if error else Status.DONE, result, text, error=error)
 
 
 def _lines(work: _Work, result: Json) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""`opswright memory` through the real program."""
