@@ -13,7 +13,7 @@ def look(parts: Sequence[Part], id: str) -> dict[str, Json]:
         for part in parts:
             for case in part.cases():
                 if case.id == id or (not exact and _bare(case.id) == _bare(id)):
-                    return {"part": part.name, "case": case.id, **_shown(part, case)}
+                    return {"part": part.name, "case": case.id, **shown(part, case)}
     raise InputError(f"there is no such case in {', '.join(part.name for part in parts)}", id)
 
 
@@ -21,11 +21,12 @@ def _bare(id: str) -> str:
     return id.lstrip("0") or "0"
 
 
-def _shown(part: Part, case: Case) -> dict[str, Json]:
+def shown(part: Part, case: Case) -> dict[str, Json]:
+    """What the part shows of a case: its data and the names of its files unless the part says otherwise."""
     if isinstance(part, Shown):
         return dict(part.show(case))
-    shown = dict(case.data)
+    found = dict(case.data)
     if case.folder is not None:
-        shown["folder"] = str(case.folder)
-        shown["files"] = sorted(str(at.relative_to(case.folder)) for at in case.folder.rglob("*") if at.is_file())
-    return shown
+        found["folder"] = str(case.folder)
+        found["files"] = sorted(str(at.relative_to(case.folder)) for at in case.folder.rglob("*") if at.is_file())
+    return found

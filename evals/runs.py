@@ -91,7 +91,7 @@ class Run:
             for part in self.parts:
                 if isinstance(part, Prepared):
                     part.prepare(chosen.fresh, chosen.limit)
-            allowance = Allowance(_limits(self.setup))
+            allowance = Allowance(limits_of(self.setup))
             summaries = [self._run(part, _Told(tell), allowance) for part in self.parts]
             if chosen.record:
                 write_about(self.setup, chosen.answered_by)
@@ -141,7 +141,7 @@ class Run:
         return Failures(bool(errors) and len(errors) == count, errors[0] if errors else "")
 
 
-def _limits(setup: Setup) -> Budget:
+def limits_of(setup: Setup) -> Budget:
     """The session's money and tokens where models are asked: recorded answers were paid for. A flag always counts."""
     settings = setup.settings
     limits = settings.budget.session()

@@ -3,6 +3,7 @@
 import click
 
 from opswright.evals.commands.comparing import compare
+from opswright.evals.commands.exporting import export
 from opswright.evals.commands.looking import list_suites, show_case
 from opswright.evals.commands.reporting import report
 from opswright.evals.commands.running import run
@@ -13,5 +14,5 @@ def eval_group() -> None:
     """Run the evaluations: suites of cases, with intervals and goals beside what was measured."""
 
 
-for command in (run, compare, report, list_suites, show_case):
+for command in (run, compare, report, export, list_suites, show_case):
     eval_group.add_command(command)
