@@ -58,8 +58,8 @@ class Demultiplexer:
 
 
 class Streams:
-    """Our end of one connection; owns it. `ended`: the engine has closed it, or it broke (`broken`); `over`: the
-    process itself has ended, though others may still hold its outputs.
+    """Our end of one connection; owns it. `ended`: the engine has closed it, or it broke; `over`: the process itself
+    has ended, though others may still hold its outputs.
     """
 
     def __init__(self, connection: Any, most: int) -> None:
@@ -73,7 +73,6 @@ class Streams:
         self.outputs = Demultiplexer(most)
         self.over = False
         self.ended = False
-        self.broken = False
 
     def give(self, given: bytes) -> None:
         """Sends this to the process's input, as it takes it; once."""
@@ -145,8 +144,8 @@ class Streams:
                 received = self._socket.recv(_CHUNK)  # of the rest that TLS holds it knows nothing
         except _NOT_NOW:
             return
-        except OSError:
-            self.broken = True
+        except OSError:  # it broke: whether the engine still lives is asked next
+            pass
         self._end()
 
     def _feed(self) -> None:
