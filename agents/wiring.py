@@ -1,7 +1,8 @@
 """Puts a run's services together from the settings: journal, ledgers, models, memory, approvals, receipts."""
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,10 @@ from opswright.agents.halting import Halt
 from opswright.agents.ledger import Ledger, carried_over
 from opswright.agents.loading import build
 from opswright.agents.loop import build_loop
-from opswright.agents.manifests import Manifest
+from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.manuals import SessionManuals, open_embedder
 from opswright.agents.performer import Workshop
-from opswright.agents.ports import Context, Models
+from opswright.agents.ports import Context, Models, Specialist
 from opswright.agents.progress import Report, Step
 from opswright.agents.receipts import ReceiptContent, read_receipt, write_receipt, written_key
 from opswright.agents.remembering import TaskMemory
@@ -271,10 +272,48 @@ def manifest_of(manifests: Mapping[str, Manifest], specialist: str) -> Manifest:
     """The manifest of a specialist. Raises ConfigError when it is not installed."""
     if specialist not in manifests:
         there = ", ".join(manifests) or "none"
-        raise ConfigError(
-            f"there is no specialist {specialist!r} in this installation (there is {there})", "specialist"
-        )
+        raise ConfigError(f"the specialist {specialist!r} is not available in this installation (there is {there})")
     return manifests[specialist]
+
+
+@contextlib.contextmanager
+def specialists_of(
+    settings: Settings, journal: Journal, doors: Doors | None = None
+) -> Iterator[Callable[[str], tuple[Manifest, Specialist]]]:
+    """Specialists by name outside any run, to check a receipt and to adopt its result: surroundings, tools and manuals
+    are those a run would hand in, and are closed in the end; there is no model.
+
+    `doors`: whose specialists, effects and surroundings; a session's own surroundings are left open. The function
+    raises ConfigError for a specialist that is not installed.
+    """
+    doors = doors or Doors()
+    manifests, effects = read_manifests(doors.specialists), Effects(doors.effects)
+    surroundings = doors.surroundings or SessionSurroundings(settings)
+    manuals = SessionManuals(settings, journal, Ledger(settings.budget.session(), time.monotonic), doors.say)
+    built: dict[str, Specialist] = {}
+
+    def find(name: str) -> tuple[Manifest, Specialist]:
+        if name not in manifests:
+            raise ConfigError(f"the receipt is of the specialist {name}, which is not installed here")
+        if name not in built:
+            context = Context(
+                models=NoModels(),
+                memory=Reflections(journal),
+                manuals=manuals,
+                surroundings=surroundings,
+                say=lambda message: doors.say(f"{name}: {message}"),
+                halted=doors.halt.asked,
+                tools=DeclaredTools(manifests[name], effects),
+            )
+            built[name] = build(manifests[name], context)
+        return manifests[name], built[name]
+
+    with contextlib.closing(manuals):
+        try:
+            yield find
+        finally:
+            for problem in surroundings.close() if doors.surroundings is None else ():
+                doors.say(problem)
 
 
 def gateway_of(settings: Settings, ledger: Ledger) -> Metered:

@@ -70,7 +70,7 @@ status = "error"
     done = opswright(tmp_path, *command)
     assert done.returncode == 0, done.stderr
     row = rows_of(tmp_path / "rows.jsonl")["strict"]
-    assert row["passed"] and "there is no specialist 'nobody'" in row["reason"]
+    assert row["passed"] and "the specialist 'nobody' is not available" in row["reason"]
 
 
 @pytest.mark.parametrize(

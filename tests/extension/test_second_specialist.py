@@ -136,6 +136,24 @@ def test_its_command_is_there_and_tunes(gardener: Gardener) -> None:
     assert gardener.controller == COLD
 
 
+def test_its_receipt_is_verified_live_and_applied_later(gardener: Gardener) -> None:
+    """Outside any run it has the surroundings it would have in one."""
+    told = gardener("greenhouse", "tune", "controller.json", "--yes", "--json").envelope()
+    (receipt,) = told["receipts"]
+    live = gardener("verify", receipt, "--live", "--json")
+    assert live.code == 0, live.stderr
+    assert live.envelope()["result"]["live"]["outcome"] == "accepted"
+    (change,) = gardener("undo", "--json").envelope()["result"]["standing"]
+    assert gardener("undo", str(change["id"])).code == 0
+    assert gardener("verify", receipt, "--live").code != 0 and gardener.controller == COLD
+    applied = gardener("apply", receipt, "--yes", "--json")
+    assert applied.code == 0, applied.stderr
+    assert applied.envelope()["result"]["applied"] and gardener.controller == WARM
+    (again,) = applied.envelope()["result"]["undo"]
+    assert gardener("undo", str(again)).code == 0
+    assert gardener.controller == COLD
+
+
 def test_a_request_in_words_reaches_it_and_waits_for_a_person(gardener: Gardener) -> None:
     asked = gardener("-p", "Make the tomatoes in the greenhouse grow faster", "--file", "controller.json", "--json")
     assert asked.code == 5 and gardener.controller == COLD

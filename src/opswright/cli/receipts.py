@@ -1,5 +1,7 @@
 """`opswright verify` and `opswright apply`: a receipt checked again, and its result adopted."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from opswright.console import (
     visible,
 )
 from opswright.console.output import write_error_stream
-from opswright.errors import ApprovalNeeded, ApprovalRefused, ConfigError
+from opswright.errors import ApprovalNeeded, ApprovalRefused
 from opswright.nouns import Action, Json, Outcome, Verdict, as_json
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from opswright.agents.ports import Specialist
     from opswright.agents.receipts import Verification
     from opswright.knowledge.journal import Journal
+
+    Specialists = Callable[[str], tuple[Manifest, Specialist]]
 
 RECEIPT = click.argument("file", metavar="RECEIPT", type=click.Path(path_type=Path))
 KEY = click.option(
@@ -45,7 +49,8 @@ def verify(options: Options, file: Path, keys: tuple[str, ...], live: bool) -> R
 
     Nothing in the receipt is trusted: the proofs are made again from its task and its result alone.
     """
-    found = _verification(options, file, keys, live)
+    with _specialists(options) as specialists:
+        found = _verification(options, specialists, file, keys, live)
     content = found.receipt.content
     verdicts = {"replay": found.replay, "live": found.live}
     result: Json = {
@@ -78,27 +83,28 @@ def apply(options: Options, file: Path, keys: tuple[str, ...]) -> Reply:
     from opswright.agents.wiring import workshop_of
     from opswright.knowledge.journal import Journal
 
-    found = _verification(options, file, keys, live=False)
-    manifest, specialist = _specialist(options, found.receipt.content.task.specialist)
-    if options.dry_run:
-        return _plan(planned(found, specialist))
     journal = Journal(options.settings.journal_path)
-    vouched = vouched_for(found.receipt, journal, _trusted(options, keys))
-    if options.yes and not vouched:
-        options.progress("--yes is not for a receipt that no run here wrote and no trusted key signed")
-    workshop = workshop_of(options.settings, journal, options.yes and vouched)
-    shown: set[str] = set()
+    with _specialists(options) as specialists:
+        found = _verification(options, specialists, file, keys, live=False)
+        manifest, specialist = specialists(found.receipt.content.task.specialist)
+        if options.dry_run:
+            return _plan(planned(found, specialist))
+        vouched = vouched_for(found.receipt, journal, _trusted(options, keys))
+        if options.yes and not vouched:
+            options.progress("--yes is not for a receipt that no run here wrote and no trusted key signed")
+        workshop = workshop_of(options.settings, journal, options.yes and vouched)
+        shown: set[str] = set()
 
-    def show(action: Action) -> None:
-        if action.hash not in shown:
-            shown.add(action.hash)
-            write_error_stream(f"{heading(action.effect)}\n{visible(action.preview)}")
+        def show(action: Action) -> None:
+            if action.hash not in shown:
+                shown.add(action.hash)
+                write_error_stream(f"{heading(action.effect)}\n{visible(action.preview)}")
 
-    while True:
-        try:
-            return _reply(apply_receipt(found, specialist, manifest.risk, workshop, show), journal)
-        except ApprovalNeeded as needed:
-            _let_a_person_answer(options, needed)
+        while True:
+            try:
+                return _reply(apply_receipt(found, specialist, manifest.risk, workshop, show), journal)
+            except ApprovalNeeded as needed:
+                _let_a_person_answer(options, needed)
 
 
 def _let_a_person_answer(options: Options, needed: ApprovalNeeded) -> None:
@@ -117,11 +123,13 @@ def _let_a_person_answer(options: Options, needed: ApprovalNeeded) -> None:
     approvals.grant(journal, needed.action_hash)
 
 
-def _verification(options: Options, file: Path, keys: tuple[str, ...], live: bool) -> "Verification":
+def _verification(
+    options: Options, specialists: "Specialists", file: Path, keys: tuple[str, ...], live: bool
+) -> "Verification":
     from opswright.agents.receipts import verify_receipt
 
     trusted = _trusted(options, keys)
-    return verify_receipt(file, live=live, trusted=trusted, specialist=lambda name: _specialist(options, name)[1])
+    return verify_receipt(file, live=live, trusted=trusted, specialist=lambda name: specialists(name)[1])
 
 
 def _trusted(options: Options, keys: tuple[str, ...]) -> list[str]:
@@ -130,19 +138,11 @@ def _trusted(options: Options, keys: tuple[str, ...]) -> list[str]:
     return [read_public(key) for key in keys or options.settings.signing.trusted]
 
 
-def _specialist(options: Options, name: str) -> tuple["Manifest", "Specialist"]:
-    from opswright.agents.loading import build
-    from opswright.agents.manifests import read_manifests
-    from opswright.agents.ports import Context
-    from opswright.agents.wiring import NoModels
+def _specialists(options: Options) -> "AbstractContextManager[Specialists]":
+    from opswright.agents.wiring import Doors, specialists_of
     from opswright.knowledge.journal import Journal
-    from opswright.knowledge.reflections import Reflections
 
-    manifests = read_manifests()
-    if name not in manifests:
-        raise ConfigError(f"the receipt is of the specialist {name}, which is not installed here")
-    memory = Reflections(Journal(options.settings.journal_path))
-    return manifests[name], build(manifests[name], Context(models=NoModels(), memory=memory))
+    return specialists_of(options.settings, Journal(options.settings.journal_path), Doors(say=options.progress))
 
 
 def _line(name: str, verdict: Verdict) -> str:

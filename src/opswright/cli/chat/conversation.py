@@ -71,6 +71,11 @@ class Conversation:
         return self._doors.specialists
 
     @property
+    def surroundings(self) -> SessionSurroundings:
+        """The session's own, which it closes itself."""
+        return self._surroundings
+
+    @property
     def effects(self) -> Path | None:
         """A folder of more effects."""
         return self._doors.effects
