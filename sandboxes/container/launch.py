@@ -21,8 +21,8 @@ _GIVEN = f"{SCRATCH}/.given"
 READY = b"+"  # the first byte of its output: the command starts now
 
 # Of all in the container the call goes first when memory is short. In the end the shell becomes the command, so that no
-# shell of ours can be killed by it or takes part in its limits. Its input comes through a pipe with a name, from a process
-# that has sent it whole when the command finds its end.
+# shell of ours can be killed by it or takes part in its limits. Its input comes through a pipe with a name, from a
+# process that has sent it whole when the command finds its end.
 SCRIPT = f"""
 exec 3>&2 2>/dev/null 4<&0
 echo 1000 >/proc/self/oom_score_adj
