@@ -7,8 +7,6 @@ undecided episode teaches nothing. How events add up to lessons is in lessons.py
 Scopes are paths such as `acme/s3`: what holds for `acme` holds there too, and the empty scope holds everywhere.
 """
 
-import importlib.util
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +14,9 @@ from dataclasses import asdict
 from typing import Protocol
 
 from opswright.errors import InputError
-from opswright.knowledge.embedding.ports import Embedder
 from opswright.knowledge.lessons import FORGOTTEN, Evidence, Lessons, Reflection, Status, fold, lesson_id
-from opswright.knowledge.ranking import NEARNESS, WORDS, bm25, descending, fused, words
+from opswright.knowledge.ranking import bm25
+from opswright.knowledge.terms import index_terms, query_terms
 from opswright.nouns import Json, Outcome, Verdict
 from opswright.redaction import Redactor
 
@@ -73,10 +71,7 @@ class Log(Protocol):
 
 
 class Reflections:
-    """The store; implements the Memory port. Times are seconds since the epoch, by `clock`.
-
-    Without an embedder lessons are recalled by their words alone, with nothing but the standard library.
-    """
+    """The store; implements the Memory port. Times are seconds since the epoch, by `clock`."""
 
     def __init__(
         self,
@@ -84,9 +79,8 @@ class Reflections:
         clock: Callable[[], float] = time.time,
         redactor: Redactor | None = None,
         expires_after_days: float = EXPIRES_AFTER_DAYS,
-        embedder: Embedder | None = None,
     ) -> None:
-        self._journal, self._clock, self._embedder = journal, clock, embedder
+        self._journal, self._clock = journal, clock
         self._redactor = redactor or Redactor()
         self._expires_after_s = expires_after_days * DAY_S
         self._lock = threading.Lock()
@@ -157,45 +151,25 @@ class Reflections:
             return tuple(self._lessons.settled(self._clock(), self._expires_after_s))
 
     def recall(self, specialist: str, scope: str, query: str, limit: int = 5) -> Sequence[Reflection]:
-        """Active lessons that hold in this scope, most useful first: by nearness to the query, then by points.
+        """Active lessons that hold in this scope, most useful first: by BM25 with the query, then by points.
 
-        Nearness is BM25, fused with the cosine of vectors where there is an embedder.
+        Over words and concepts, with the standard library alone, so that every installation recalls the same.
         """
         holding = [
             one
             for one in self.all()
             if one.status == "active" and one.specialist == specialist and _holds(one.scope, scope)
         ]
-        scores = self._nearness(query, {one.id: f"{one.kind} {one.text} {_strings(one.content)}" for one in holding})
+        texts = [index_terms(f"{one.kind} {one.text} {_strings(one.content)}") for one in holding]
+        scores = bm25(query_terms(query), texts)
         ranked = sorted(
             zip(scores, holding, strict=True),
             key=lambda pair: (-pair[0] * _trust(pair[1]), -len(pair[1].scope), -pair[1].points, pair[1].id),
         )
         return tuple(one for _, one in ranked[: max(0, limit)])
 
-    def _nearness(self, query: str, texts: Mapping[str, str]) -> list[float]:
-        """One score a text, higher is nearer; 0.0 where nothing of it fits."""
-        by_words = bm25(words(query), [words(text) for text in texts.values()])
-        if self._embedder is None or not texts:
-            return by_words
-        fitted = self._embedder.fitted(list(texts.values()))
-        asked, *kept = fitted.embed([query, *texts.values()])
-        close = [round(math.fsum(one * other for one, other in zip(asked, each, strict=True)), 9) for each in kept]
-        ranked = [descending(dict(zip(texts, each, strict=True))) for each in (by_words, close)]
-        scores = dict(fused((WORDS, ranked[0]), (NEARNESS, ranked[1])))
-        return [scores.get(id, 0.0) for id in texts]
-
     def _ended(self, id: str, event: dict[str, Json]) -> None:
         self._journal.append(KIND, self._redactor.value(event), key=f"reflection-{event['event']}:{id}")
-
-
-def open_reflections(journal: Log) -> Reflections:
-    """The reflections of a journal, with the offline embedder where numpy is installed."""
-    if importlib.util.find_spec("numpy") is None:
-        return Reflections(journal)
-    from opswright.knowledge.embedding.hashing import Hashing
-
-    return Reflections(journal, embedder=Hashing())
 
 
 def _holds(lesson_scope: str, scope: str) -> bool:

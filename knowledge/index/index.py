@@ -87,7 +87,8 @@ class Index:
                             return look(self)
                 except Damaged as damage:
                     self._repair(damage, attempt)
-            with self._lock.writing():  # the journal grows faster than it is read: nobody else writes meanwhile
+            # The journal grows faster than the index is read: nobody else writes meanwhile.
+            with _twice_damaged(self._folder), self._lock.writing():
                 self._apply()
                 return look(self)
 
@@ -96,7 +97,7 @@ class Index:
         with self._threads:
             if not self._ready():
                 return 0
-            with self._lock.writing():
+            with _twice_damaged(self._folder), self._lock.writing():
                 self._wipe()
                 self._apply()
                 return self.size()
@@ -159,7 +160,7 @@ class Index:
         if not self._journal.last(KIND):
             return False
         if self._folder is None:
-            first = next(self._journal.read())
+            first = self._journal.get(1) or next(self._journal.read())
             # A journal is known by its first record: the cache may hold the index of another one.
             self._name = digest([first.seq, first.at, first.kind, first.run, first.key])[:12]
             self._folder = self._root / self._name
@@ -314,10 +315,11 @@ class Index:
                 raise _another_embedder(space, self._embedder.name)
 
     def _repair(self, damage: Damaged, attempt: int) -> None:
-        if attempt > 1:
-            raise StoreFailed(f"{self._folder}: the index is damaged again right after it was made ({damage})")
+        with _twice_damaged(self._folder):
+            if attempt > 1:
+                raise damage
         self._notify(f"the index is damaged ({damage}); it is made again from the journal")
-        with self._lock.writing():
+        with _twice_damaged(self._folder), self._lock.writing():
             self._wipe()
             self._apply()
 
@@ -337,6 +339,15 @@ class Index:
         with self.tables.changing():
             self.tables.set_meta(generation=secrets.token_hex(6), writing=1)
         self._generation = ""
+
+
+@contextlib.contextmanager
+def _twice_damaged(folder: Path | None) -> Iterator[None]:
+    """Making it again does not help: what is wrong is the disk or its file system."""
+    try:
+        yield
+    except Damaged as damage:
+        raise StoreFailed(f"{folder}: the index is damaged again right after it was made ({damage})") from damage
 
 
 def _another_embedder(space: Space, now: str) -> ConfigError:

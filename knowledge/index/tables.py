@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opswright.errors import StoreFailed
 from opswright.knowledge.ingest.blocks import Chunk
 from opswright.knowledge.manuals import Document, passage_id
+from opswright.knowledge.sqlite_errors import advice
 from opswright.knowledge.terms import index_terms, terms_version
 
 VERSION = "1"
+BUSY_S = 60.0
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
@@ -312,7 +315,7 @@ class Tables:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             with _damage():
-                connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+                connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
                 try:
                     _prepare(connection)
                 except BaseException:
@@ -344,10 +347,9 @@ def _damage() -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, sqlite3.InterfaceError) as error:
         message = str(error)
-        if isinstance(error, sqlite3.OperationalError) and any(
-            word in message for word in ("locked", "full", "disk I/O", "readonly", "unable to open")
-        ):
-            raise
+        refused = ("locked", "full", "disk I/O", "readonly", "unable to open")
+        if isinstance(error, sqlite3.OperationalError) and any(word in message for word in refused):
+            raise StoreFailed(advice(message, "index", BUSY_S)) from error
         raise Damaged(message) from error
 
 

@@ -27,6 +27,7 @@ NEAREST = 10_000  # as many are looked through: below that a search is exhaustiv
 _HNSW = {"hnsw": {"space": "ip"}}
 _OPENED = itertools.count(1)
 _OPENED_BY: dict[str, int] = {}  # the process whose threads Chroma's core uses; in a fork it would wait for ever
+_NO_ROOM = ("disk is full", "no space left", "file too large")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -159,6 +160,8 @@ class Vectors:
         except (httpx.HTTPError, ConnectionError) as error:
             raise EnvironmentFailed(f"{self._where} does not answer ({error}); is it running?") from error
         except ChromaError as error:
+            if any(word in str(error).lower() for word in _NO_ROOM):
+                raise StoreFailed(f"{self._where}: no room for the index ({str(error)[:200]})") from error
             if self.shared and "not found" not in str(error).lower():
                 raise EnvironmentFailed(f"{self._where} refuses ({str(error)[:200]})") from error
             raise Damaged(str(error)[:200]) from error

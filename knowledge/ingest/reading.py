@@ -65,8 +65,13 @@ def read_manual(path: Path, redactor: Redactor | None = None) -> Reading:
     found = chunks(manual.blocks, redactor)
     if not found:
         raise Unreadable("there is no text in it", str(path))
-    title = redactor.text(heading(manual.title)) or path.name
-    return Reading(str(path.absolute()), hash, f"{name}/{reader.VERSION}", title, found, len(data))
+    title = redactor.text(heading(manual.title)) or _spelled(path.name)
+    return Reading(_spelled(str(path.absolute())), hash, f"{name}/{reader.VERSION}", title, found, len(data))
+
+
+def _spelled(name: str) -> str:
+    """A file's name as text that is harmless and can be stored: what cannot be printed is spelled out."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name)
 
 
 def looks_like_manual(path: Path) -> bool:

@@ -1,15 +1,18 @@
 """The library: what is taken in, what supersedes what, what is found."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from opswright.errors import ConfigError, InputError
+from opswright.errors import ConfigError, InputError, StoreFailed
 from opswright.knowledge.embedding.hashing import Hashing
 from opswright.knowledge.ingest.blocks import LONGEST
 from opswright.knowledge.manuals import KIND, TEXT_KIND, retirement
 from opswright.knowledge.ranking import fused
+from opswright.knowledge.retrieval import open_library
 from tests.knowledge.library import Place, answers, manual, texts
+from tests.processes import small_disk
 
 
 @pytest.fixture
@@ -181,6 +184,35 @@ def test_another_embedder_is_refused_until_a_rebuild(place: Place) -> None:
         library.search("storage", "heal")
     assert library.rebuild() == 6
     assert answers(library) == before
+
+
+def test_a_file_may_have_any_name(place: Place) -> None:
+    folder = place.write("a.md", "# X\n\nabc def\n").parent
+    library = place.library()
+    for name in (b"\xff\xfe.md", b"new\nline.md", "\u202eend.md".encode(), b"\x1b[2J.txt"):
+        path = folder / os.fsdecode(name)
+        path.write_text(f"{name!r} says so\n")
+        library.ingest(path, "a-b_c")
+        assert library.ingest(path, "a-b_c").outcome == "unchanged"
+    found = library.search("a-b_c", "says", 9)
+    assert len(found) == 4
+    assert all(one.source.isprintable() and one.source.isascii() for one in found)
+
+
+def test_an_index_without_room_or_leave_says_so(tmp_path: Path) -> None:
+    place = Place(tmp_path / "state")
+    path = place.write("a.md", manual(1, 400))
+    with small_disk(tmp_path / "disk", 1024) as disk:
+        library = open_library(place.settings, disk / "index", place.journal, Hashing())
+        library.ingest(path, "storage")
+        with pytest.raises(StoreFailed, match=r"room|full"):
+            library.search("storage", "heal")
+        library.close()
+    (tmp_path / "file").write_text("")
+    library = open_library(place.settings, tmp_path / "file" / "index", place.journal, Hashing())
+    with pytest.raises(StoreFailed, match="cannot be written"):
+        library.search("storage", "heal")
+    assert place.library().search("storage", "heal")
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
