@@ -19,9 +19,9 @@ _OPENINGS = {
 def word(outcomes: Sequence[TaskOutcome], plan: Plan) -> str:
     """One paragraph for each task; what nobody here can do stands at the end."""
     parts = [_part(outcome, named=len(outcomes) > 1) for outcome in outcomes]
-    if plan.note:
+    if note := plan.note.rstrip(" ."):
         parts.append(
-            f"Not done: {plan.note}." if outcomes else f"None of the specialists here can do this: {plan.note}."
+            f"Not done: {note}." if outcomes else f"None of the specialists here can do this: {note}."
         )
     return "\n\n".join(parts)
 

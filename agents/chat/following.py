@@ -29,6 +29,8 @@ _GREETING = _any(
     r"^(?:hi|hello|hey|cheers|bye|goodbye|ok(?:ay)?|great|perfect|nice|cool|help)(?: (?:there|opswright|all|me))?$",
     r"^good (?:morning|afternoon|evening|day)$",
     r"^(?:many )?thanks?(?: you)?(?: (?:again|a lot|so much|very much))?$",
+    r"^(?:(?:many )?thanks?(?: you)?,? )?(?:that|this|it) (?:was|is) (?:very |so |really |quite )?"
+    r"(?:quick|fast|good|great|nice|perfect|helpful|useful|impressive|all)$",
 )
 # Questions to the program about itself: what it can do, whom it has, how it is used.
 _ABOUT_ITSELF = _any(
@@ -45,6 +47,7 @@ _ENDED = (
     r"(?:refused?|reject(?:ed)?|accept(?:ed)?|undecided|fail(?:ed)?|stop(?:ped)?|done|change[sd]?|written|work(?:ed)?|"
     r"undone|approved?|asked)"
 )
+_TOUCHED = r"(?:removed|added|changed|dropped|kept|replaced|moved|widened|narrowed|undone|repaired|written|left out)"
 # Questions about what was done in this session: in the past tense, about `you`, `that`, or a turn.
 _ABOUT_THE_SESSION = _any(
     rf"{_SO}(?:what|why|how|when|where|which \w+|how (?:much|many)(?: \w+)?) (?:did|have|had) (?:you|we|i)\b",
@@ -52,12 +55,14 @@ _ABOUT_THE_SESSION = _any(
     rf"{_SO}what (?:has |was |were |is |have )?(?:been )?(?:changed?|happened|done|written|undone|refused|accepted)"
     r"(?: (?:so far|just now|in this session|here|last|now|there))?$",
     rf"{_SO}why (?:was|were|is|did|wasn't|weren't|isn't|didn't) {_THAT}\b.*\b{_ENDED}$",
+    rf"{_SO}why (?:was|were|have|has) (?:the|my|this|that|these|those) .{{1,60}}\b{_TOUCHED}$",
     rf"^what (?:did|does|was) {_THAT} (?:cost|change|do|mean|say)$",
     rf"^how much (?:did|has|have|was) (?:{_THAT}|the session|this session)\b",
     r"^what was (?:the|my|your) (?:last|previous|earlier|first) (?:turn|answer|question|request)$",
     r"^(?:please )?(?:summari[sz]e|recap) (?:the |this |our )?(?:session|conversation|chat)(?: so far)?$",
 )
-_SENTENCES = re.compile(r"[.!?]+(?:\s+|$)|\n+")
+# Also where a second question follows in the same sentence.
+_SENTENCES = re.compile(r"[.!?]+(?:\s+|$)|\n+|,? and (?=(?:what|why|how|when|where|which|did|have) )")
 
 
 @dataclass(frozen=True)
