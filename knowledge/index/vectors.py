@@ -9,9 +9,13 @@ import contextlib
 import itertools
 import json
 import os
+import re
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from opswright.errors import ConfigError, EnvironmentFailed, StoreFailed
 from opswright.knowledge.index.tables import Damaged
@@ -28,6 +32,7 @@ _HNSW = {"hnsw": {"space": "ip"}}
 _OPENED = itertools.count(1)
 _OPENED_BY: dict[str, int] = {}  # the process whose threads Chroma's core uses; in a fork it would wait for ever
 _NO_ROOM = ("disk is full", "no space left", "file too large")
+_GRAPH = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -86,6 +91,8 @@ class Vectors:
         self._collections.pop(name, None)
         with self._plain_errors():
             self._opened().delete_collection(name)
+        if self._folder is not None:
+            _remove_graphs_of_nobody(self._folder)
 
     def metadata(self, name: str) -> Mapping[str, Any]:
         """What was written down when the collection was made."""
@@ -174,6 +181,19 @@ class Vectors:
             if type(error).__name__ != "PanicException":
                 raise
             raise Damaged(str(error)[:200]) from error
+
+
+def _remove_graphs_of_nobody(folder: Path) -> None:
+    """Chroma leaves the files of a deleted collection where they are; which are in use stands in its own tables."""
+    address = f"file:{quote(str(folder / 'chroma.sqlite3'))}?mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=10)) as connection:
+            used = {row[0] for row in connection.execute("SELECT id FROM segments")}
+    except sqlite3.Error:  # another version of Chroma keeps it elsewhere: its files stay
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and _GRAPH.fullmatch(path.name) and path.name not in used:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

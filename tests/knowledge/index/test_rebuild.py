@@ -52,6 +52,11 @@ def test_deleted_and_made_again_it_gives_the_same_ranking_to_the_last_bit(grown:
     assert answers(library, limit=100) == before
 
 
+def test_nothing_is_left_of_collections_that_others_took_the_place_of(grown: Place) -> None:
+    graphs = [path for path in grown.index.glob("*/chroma/*") if path.is_dir()]
+    assert len(graphs) == 1
+
+
 def test_what_is_there_is_opened_and_not_made_again(grown: Place, tmp_path: Path) -> None:
     place = copied(grown, tmp_path / "copy")
     answers(place.library())
@@ -81,7 +86,8 @@ def test_a_damaged_index_says_so_and_is_made_again(
 ) -> None:
     place = copied(grown, tmp_path / "copy")
     before = answers(grown.library())
-    file = next(path for path in place.index.rglob(name) if path.stat().st_size > 0)
+    found = list(place.index.rglob(name))  # of graphs, those that were written out
+    file = next(path for path in found if path.suffix == ".sqlite3" or path.with_name("index_metadata.pickle").exists())
     if damage is None:
         file.unlink()
     else:
