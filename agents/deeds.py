@@ -5,7 +5,7 @@ record first and does every action once in its scope.
 """
 
 from opswright.agents import episode as records
-from opswright.agents.episode import Episode
+from opswright.agents.episode import Episode, small
 from opswright.agents.gates import authorise
 from opswright.agents.performer import JournalledPerformer
 from opswright.agents.ports import rejected
@@ -71,6 +71,7 @@ class Deeds(Bench):
         problem = ""
         try:
             observation = self.specialist.trialist.trial(episode.task(), proposal, performer, permits_of(state))
+            small(as_json(observation), f"observation of round {number}")
         except ToolFailed as error:
             problem = f"the trial failed: {error}"
         finally:

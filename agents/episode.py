@@ -4,6 +4,7 @@ Every record has a key made of run, task, round and kind, so that a node that ru
 finds what it wrote the first time instead of writing again.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from opswright.nouns import (
 TASK, ASK, PRECHECK, OBSERVATION, VERDICT = "task", "ask", "precheck", "observation", "verdict"
 ACTIONS, VERIFIED, OUTCOME, EPISODE = "actions", "verified", "outcome", "episode"
 NOTE = "task.note"
+LARGEST_BYTES = 256 * 1024  # of one note or observation, as JSON
 
 _Noun = TypeVar("_Noun")
 
@@ -67,10 +69,13 @@ class Episode:
         return None if record is None else record.payload
 
     def note(self, name: str, make: Callable[[], Json]) -> Json:
-        """What `make` returned the first time under this name in the task, in this process or a dead one."""
+        """What `make` returned the first time under this name in the task, in this process or a dead one.
+
+        Raises StoreFailed for what is too large.
+        """
         found = self.find(f"{NOTE}/{name}")
         if found is None:
-            found = {"value": make()}
+            found = {"value": small(make(), f"note {name}")}
             self.journal.append(NOTE, found, run=self.run, task=self.task_id, key=self.key(f"{NOTE}/{name}"))
         return found["value"]
 
@@ -147,6 +152,17 @@ class Episode:
     def notes(self) -> list[str]:
         """Why rounds ended without a trial, in order: `low: endpoint ...`."""
         return [f"{ask.tier}: {ask.note}" for ask in self.asks() if ask.note]
+
+
+def small(value: Json, what: str) -> Json:
+    """The value, which a specialist wants kept in the journal for good. Raises StoreFailed when it is too large."""
+    size = len(json.dumps(value, default=dict))
+    if size > LARGEST_BYTES:
+        raise StoreFailed(
+            f"{what} has {size:,} bytes and at most {LARGEST_BYTES:,} go into the journal: its specialist must keep a "
+            "file and note where it is, or note less"
+        )
+    return value
 
 
 def read_verdict(payload: Mapping[str, Json]) -> Verdict:

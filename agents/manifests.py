@@ -14,6 +14,7 @@ keywords = ["iam", "bucket policy", ...]  # words and phrases of its requests
 examples = ["Why can nobody read the reports bucket?", ...]
 classify = ".files:classify"              # optional: (name, text) -> role of the file ("policy", "spec") or None
 inputs = ".requests:inputs"               # optional: (goal, files: Sequence[files.File]) -> a task's inputs
+by_reference = true                       # optional: its files are never stored; needs `classify` and `inputs`
 
 [risk]                                    # every effect it may use, with the class it has at least
 "files.write" = "reversible"
@@ -53,6 +54,7 @@ class Routing:
     examples: tuple[str, ...] = ()
     classify: str | None = None
     inputs: str | None = None
+    by_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,16 @@ def _command(table: "_Table", name: str, summary: str) -> CommandEntry:
 
 
 def _routing(table: "_Table") -> Routing:
-    table.only("keywords", "examples", "classify", "inputs")
+    table.only("keywords", "examples", "classify", "inputs", "by_reference")
+    by_reference = table.flag("by_reference")
+    if by_reference and not {"classify", "inputs"} <= set(table.data):
+        raise table.wrong("by_reference", "needs classify and inputs: which files are meant, and what is handed on")
     return Routing(
         keywords=tuple(table.texts("keywords")),
         examples=tuple(table.texts("examples")),
         classify=table.target("classify") if "classify" in table.data else None,
         inputs=table.target("inputs") if "inputs" in table.data else None,
+        by_reference=by_reference,
     )
 
 
@@ -201,6 +207,12 @@ class _Table:
         value = self.data[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise self.wrong(key, "must be a whole number, 0 or more")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.data.get(key, False)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "must be true or false")
         return value
 
     def risk(self, key: str) -> Risk:

@@ -13,6 +13,7 @@ from pathlib import Path
 from opswright.agents.approvals import Approvals, Decision
 from opswright.agents.attempts import Attempt, Attempts, Beginning, How, Scope
 from opswright.agents.effects import Effects
+from opswright.agents.episode import small
 from opswright.agents.halting import Halt
 from opswright.agents.leases import Lease, owner_alive, revoked, work_lock
 from opswright.agents.ports import Effect
@@ -111,12 +112,15 @@ class JournalledPerformer:
             return result
 
     def note(self, name: str, make: Callable[[], Json]) -> Json:
-        """What `make` returned the first time in this scope, in this process or a dead one."""
+        """What `make` returned the first time in this scope, in this process or a dead one.
+
+        Raises StoreFailed for what is too large.
+        """
         key = f"{self.scope.run}/{self.scope.task}/{self.scope.name}/{NOTE}/{name}"
         found = self._journal.find(key)
         if found is not None:
             return found.payload
-        value = make()
+        value = small(make(), f"note {name}")
         self._journal.append(NOTE, value, run=self.scope.run, task=self.scope.task, key=key)
         return value
 

@@ -52,6 +52,15 @@ def with_roles(files: Sequence[File], manifests: Mapping[str, Manifest]) -> tupl
     return classified(files, classifiers)
 
 
+def to_be_stored(files: Sequence[File], manifests: Mapping[str, Manifest]) -> tuple[File, ...]:
+    """The files as they may go into the journal: by reference where a specialist whose files are never stored takes
+    them for its own. Raises InputError for one of those that was piped in.
+    """
+    private = {name: one for name, one in manifests.items() if one.routing.by_reference}
+    known = with_roles(files, private)
+    return tuple(file.by_reference() if one.roles else file for file, one in zip(files, known, strict=True))
+
+
 def plan_request(
     request: str, files: Sequence[File], manifests: Mapping[str, Manifest], models: Models, say: Callable[[str], None]
 ) -> Plan:

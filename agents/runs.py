@@ -17,11 +17,11 @@ from opswright.agents.approvals import grant, refuse
 from opswright.agents.checkpoints import DURABILITY
 from opswright.agents.episode import Episode
 from opswright.agents.files import File, read_file, read_files
-from opswright.agents.ledger import carried_over
+from opswright.agents.ledger import carried_over, rows_of
 from opswright.agents.locks import held, run_lock
 from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.outcomes import RESUMABLE, TaskOutcome, read_outcome
-from opswright.agents.planning import inputs_of, plan_request, with_roles
+from opswright.agents.planning import inputs_of, plan_request, to_be_stored, with_roles
 from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
 from opswright.agents.progress import nobody
 from opswright.agents.receipts import check_target
@@ -60,8 +60,8 @@ def start(
     manifests = read_manifests(doors.specialists)
     following = following or Following()
     journal, run = doors.journal(settings.journal_path), following.run or new_run_id()
-    texts = [file if isinstance(file, File) else read_files([file])[0] for file in files]
-    # Files are kept whole: they are the work. A password in the words of a request never is.
+    texts = to_be_stored([one if isinstance(one, File) else read_files([one])[0] for one in files], manifests)
+    # Texts of files are kept as they are: they are the work. A password in the words of a request never is.
     request = Redactor().text(work) if isinstance(work, str) else ""
     payload = {"request": request, "files": [file.as_json() for file in texts], **choices.lasting()}
     payload |= following.as_json()
@@ -144,8 +144,7 @@ class _Run:
     def stands(self, attempt: int, usage: Usage | None = None, waiting: Sequence[Question] = ()) -> RunResult:
         """How it stands in an attempt. `usage`: what was spent, by default what the ledger's records say."""
         if usage is None:
-            rows = ((record.kind, record.payload) for record in self.journal.read(run=self.id))
-            usage = carried_over(rows, session=True)
+            usage = carried_over(rows_of(self.journal, self.id), session=True)
         return stand_of(self.journal, self.id, self.plan(), attempt, usage, waiting)
 
     def request(self) -> Mapping[str, Json]:

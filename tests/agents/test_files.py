@@ -1,5 +1,6 @@
 """Files of a request: small texts by value, everything else by reference, and changes of the latter noticed."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ def test_what_is_no_small_text_is_a_reference(
     (file,) = read_files([path])
     assert file.reference is not None and file.reference.kind == kind and file.reference.check() == path
     assert len(file.text) <= SAMPLE_BYTES
-    assert read_file(file.as_json()) == file
+    assert "text" not in file.as_json() and read_file(file.as_json()) == file
     with pytest.raises(InputError) as caught:
         file.whole_text()
     assert str(caught.value).startswith(f"{path}: ") and why in str(caught.value)
@@ -70,3 +71,24 @@ def test_a_reference_is_classified_by_its_beginning() -> None:
     file = File("x.log", "Jan  1 host sshd: hello")
     (found,) = classified([file], {"logs": lambda name, text: "log" if "sshd" in text else None})
     assert found.role("logs") == "log"
+
+
+def test_a_small_text_by_reference_is_read_again_and_never_stored(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("password=hunter2\n")
+    file = read_files([path])[0].by_reference()
+    assert "hunter2" not in json.dumps(file.as_json())
+    again = read_file(file.as_json())
+    assert again.text == again.whole_text() == "password=hunter2\n"
+    path.write_text("password=hunter3\n")
+    assert read_file(file.as_json()).text == "password=hunter3\n", "what it is can still be told"
+    with pytest.raises(InputError, match="was changed since it was given"):
+        again.whole_text()
+    path.unlink()
+    with pytest.raises(InputError, match=r"app\.log: cannot be read"):
+        read_file(file.as_json())
+
+
+def test_what_was_piped_in_cannot_be_a_reference() -> None:
+    with pytest.raises(InputError, match="must be given as a file"):
+        File("stdin", "text").by_reference()

@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from opswright.agents.approvals import grant
+from opswright.agents.approvals import Approvals, grant
+from opswright.agents.performer import Workshop
 from opswright.agents.ports import Performer, accepted, rejected, undecided
 from opswright.agents.receipts import read_receipt
-from opswright.errors import BudgetSpent, ConfigError, EndpointFailed, EnvironmentFailed, ModelRetry, ToolFailed
+from opswright.errors import (
+    BudgetSpent,
+    ConfigError,
+    EndpointFailed,
+    EnvironmentFailed,
+    ModelRetry,
+    StoreFailed,
+    ToolFailed,
+)
 from opswright.nouns import Action, Budget, Json, Permit, Risk, Tier
 from opswright.settings import ApprovalRules
 from opswright.tools.files import write
@@ -321,3 +330,17 @@ def test_actions_are_fixed_when_they_are_proposed(tmp_path: Path) -> None:
     action = Action("files.write", {"path": str(tmp_path / "a"), "text": "x", "expected": None}, Risk.REVERSIBLE)
     play(bench, *tries(Tier.SOLVER, 1, Call("judge", YES)), Call("adoption", [action]))
     assert bench.episode.actions("adoption") == (action,)
+
+
+def test_what_is_too_large_for_the_journal_is_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    with pytest.raises(StoreFailed, match="observation of round 1 has 300,"):
+        bench.plays(Script(Call("ask", {"n": 1}), *GOOD[:2], Call("trial", {"seen": "x" * 300_000})))
+    assert bench.episode.find_observation(1) is None
+    for note in (
+        bench.episode.note,
+        Workshop(bench.journal, Approvals(bench.journal), tmp_path).scope("r", "t", "s").note,
+    ):
+        with pytest.raises(StoreFailed, match="note all of it has 300,"):
+            note("all of it", lambda: "x" * 300_000)
+        assert note("all of it", lambda: "less") == "less"

@@ -142,3 +142,11 @@ def test_two_plug_ins_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
 def test_what_cannot_be_loaded_is_said(tmp_path: Path, body: str, target: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load(plugin(tmp_path, body), target)
+
+
+def test_files_by_reference_need_somebody_who_knows_them(tmp_path: Path) -> None:
+    whole = LEAST + '[routing]\nclassify = ".files:classify"\ninputs = ".files:inputs"\nby_reference = true\n'
+    assert read_manifest(write(tmp_path, whole)).routing.by_reference
+    for wrong in (whole.replace('inputs = ".files:inputs"\n', ""), whole.replace("= true", '= "yes"')):
+        with pytest.raises(ConfigError, match=r"routing\.by_reference "):
+            read_manifest(write(tmp_path, wrong))

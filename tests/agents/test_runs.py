@@ -130,7 +130,7 @@ def test_nobody_s_request_is_answered_with_no(office: Office) -> None:
 
 def test_a_specialist_that_is_not_there_is_said(office: Office) -> None:
     result = office.run(task("nobody"))
-    assert result.exit_code is Exit.INPUT and "no specialist 'nobody'" in result.answer
+    assert result.exit_code is Exit.INPUT and "'nobody' is not available" in result.answer
 
 
 def test_an_approval_without_a_terminal_ends_with_5_and_approve_and_resume_go_on(
@@ -343,3 +343,21 @@ def test_the_episode_log_counts_what_tiers_did(office: Office) -> None:
 def test_an_input_error_says_where(office: Office, tmp_path: Path) -> None:
     reply = reply_of(office.run(task(writes=str(tmp_path / "no" / "out.txt")), yes=True))
     assert reply.error is not None and reply.error.where == str(tmp_path / "no" / "out.txt")
+
+
+def test_files_that_must_never_be_stored_are_not(office: Office, tmp_path: Path) -> None:
+    folder = office.plugins / "weave"
+    manifest = folder / "agent.toml"
+    routing = 'inputs = ".specialist:inputs"'
+    assert routing in manifest.read_text()
+    more = f'{routing}\nclassify = ".specialist:classify"\nby_reference = true'
+    manifest.write_text(manifest.read_text().replace(routing, more))
+    with (folder / "specialist.py").open("a") as code:
+        code.write("\ndef classify(name, text):\n    return 'log' if 'sshd' in text else None\n")
+    log, other = tmp_path / "auth.log", tmp_path / "notes.txt"
+    log.write_text("sshd: password hunter2")
+    other.write_text("a harmless note")
+    ran = start("weave it", office.settings, Choices(), office.doors, [log, other])
+    assert ran.status == "accepted", ran
+    everything = b"".join(path.read_bytes() for path in office.folder.rglob("*") if path.is_file() and path != log)
+    assert b"hunter2" not in everything and b"a harmless note" in everything

@@ -63,7 +63,7 @@ def _as_session(journal: "Journal", run: str) -> "Session":
 def _texts(journal: "Journal", run: str) -> dict[str, str]:
     record = journal.find(f"{run}/run")
     files = () if record is None else record.payload.get("files", ())
-    return {one["name"]: one["text"] for one in files}
+    return {one["name"]: one["text"] for one in files if "text" in one}  # nothing of what is by reference
 
 
 def _json_lines(session: "Session", texts: dict[str, dict[str, str]]) -> Iterator[str]:
