@@ -10,13 +10,14 @@ A reservation that is left without `settle` or `release` is charged in full: the
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from types import TracebackType
 from typing import Protocol
 
 from opswright.errors import BudgetSpent
+from opswright.knowledge.journal import Journal
 from opswright.nouns import Budget, Json, Usage
 
 _NANO = Decimal(10**9)
@@ -190,6 +191,11 @@ class Ledger:
             session = [one for one in self._chain() if one._book is not None][-1]
             row = {"id": id, "usage": asdict(usage), "elapsed": self._elapsed(), "session": session._elapsed()}
             self._book.append(kind, row, run=self._run, task=self._task)
+
+
+def rows_of(journal: Journal, run: str, task: str | None = None) -> Iterator[tuple[str, Json]]:
+    """The (kind, payload) rows of a run, or of one of its tasks, that `carried_over` adds up."""
+    return ((record.kind, record.payload) for record in journal.read_kinds((RESERVE, SETTLE), run, task))
 
 
 def carried_over(rows: Iterable[tuple[str, Mapping[str, Json]]], session: bool = False) -> Usage:

@@ -27,8 +27,8 @@ class TaskMemory:
 
     def recalled(self) -> Sequence[str]:
         """Ids of all that was handed out in this task, by earlier processes of the run too."""
-        records = self.episode.journal.read(run=self.episode.run, task=self.episode.task_id)
-        return [record.payload["id"] for record in records if record.kind.startswith(f"{RECALLED}/")]
+        records = self.episode.journal.read_below(RECALLED, self.episode.run, self.episode.task_id)
+        return [record.payload["id"] for record in records]
 
     def learn(self, task: Task, lessons: Sequence[Lesson], verdict: Verdict, receipt: str) -> None:
         """Stores the lessons of a judged episode and whether the lessons that it was given helped."""

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from opswright.agents.ledger import Ledger, carried_over
+from opswright.agents.ledger import Ledger, carried_over, rows_of
 from opswright.agents.locks import held, session_lock
 from opswright.agents.runs import ENDED, PLAN, RUN
 from opswright.errors import InputError
@@ -177,8 +177,7 @@ class Sessions:
         """What all its turns spent, those that were killed included: from the ledgers' own rows."""
         total = Usage()
         for turn in session.turns:
-            rows = ((record.kind, record.payload) for record in self.journal.read(run=turn.run))
-            total += carried_over(rows, session=True)
+            total += carried_over(rows_of(self.journal, turn.run), session=True)
         return total
 
     def ledger(self, session: Session, budget: Budget, clock: Callable[[], float] = time.monotonic) -> Ledger:

@@ -14,7 +14,7 @@ from opswright.agents.dialogue.toolfiles import DeclaredTools
 from opswright.agents.effects import Effects
 from opswright.agents.episode import Episode
 from opswright.agents.halting import Halt
-from opswright.agents.ledger import Ledger, carried_over
+from opswright.agents.ledger import Ledger, carried_over, rows_of
 from opswright.agents.loading import build
 from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest, read_manifests
@@ -200,12 +200,11 @@ class Wiring:
         return self.gateway.metered(self.ledger, self._trace(""))
 
     def _task_ledger(self, task: str) -> Ledger:
-        rows = ((record.kind, record.payload) for record in self.journal.read(run=self.run, task=task))
         return Ledger(
             self.settings.budget.task.budget(),
             time.monotonic,
             self.ledger,
-            carried=carried_over(rows),
+            carried=carried_over(rows_of(self.journal, self.run, task)),
             book=self.journal,
             run=self.run,
             task=task,
@@ -246,13 +245,12 @@ def wire(
     surroundings: SessionSurroundings,
 ) -> Wiring:
     """The services of one run. Says when there is no model."""
-    rows = ((record.kind, record.payload) for record in journal.read(run=run))
     ledger = Ledger(
         choices.budget,
         time.monotonic,
         doors.ledger,
         name="session" if doors.ledger is None else "turn",
-        carried=carried_over(rows, session=True),
+        carried=carried_over(rows_of(journal, run), session=True),
         book=journal,
         run=run,
     )

@@ -5,6 +5,7 @@ processes may write at once. Records are never changed or deleted: triggers refu
 """
 
 import contextlib
+import heapq
 import json
 import os
 import sqlite3
@@ -37,12 +38,15 @@ CREATE TABLE records (
 );
 CREATE INDEX records_by_kind ON records (kind, seq);
 CREATE INDEX records_by_run ON records (run, task, seq);
+CREATE INDEX records_by_run_and_kind ON records (run, kind, seq);
 CREATE TRIGGER records_no_update BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER records_no_delete BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 CREATE TRIGGER records_no_replace BEFORE INSERT ON records
 WHEN EXISTS (SELECT 1 FROM records WHERE seq = NEW.seq OR key = NEW.key)
 BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 """
+# An index that journals of this version made by earlier programs do not have; those programs do not mind it.
+ADDED_INDEX = next(line for line in SCHEMA.splitlines() if "records_by_run_and_kind" in line)
 
 
 @dataclass(frozen=True)
@@ -135,11 +139,34 @@ class Journal:
         wanted = {"kind": kind, "run": run, "task": task}
         named = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join([f"{name} = ?" for name in named] + ["seq > ?"])
-        # A run's records of a kind are found among the run's: SQLite would go through all of that kind.
-        index = "INDEXED BY records_by_run" if run else ""
+        # A run's records of a kind are found by both: SQLite would go through all of that kind, or all of the run.
+        index = "" if not run else "INDEXED BY records_by_run" + ("_and_kind" if kind is not None else "")
         while page := self._select(f"{where} ORDER BY seq LIMIT {PAGE}", (*named.values(), after), index):
             yield from page
             after = page[-1].seq
+
+    def read_kinds(self, kinds: Sequence[str], run: str, task: str | None = None) -> Iterator[Record]:
+        """A run's records of several kinds, oldest first; the payloads of its others are not looked at."""
+        return heapq.merge(*(self.read(kind, run, task) for kind in kinds), key=lambda record: record.seq)
+
+    def read_below(self, prefix: str, run: str, task: str) -> list[Record]:
+        """A task's records of the kinds `prefix/...`, oldest first: few, for they come in one page."""
+        where = "run = ? AND kind >= ? AND kind < ? AND task = ? ORDER BY seq"
+        bounds = (run, f"{prefix}/", f"{prefix}0", task)  # 0 is what comes after the slash
+        return self._select(where, bounds, "INDEXED BY records_by_run_and_kind")
+
+    def read_without(self, kind: str, prefix: str, closing: Sequence[str]) -> list[Record]:
+        """Records of a kind with the key `prefix:NAME` that have no record `CLOSING:NAME` for any of `closing`.
+
+        The payloads of the others are not looked at, however many there are.
+        """
+        answered = " ".join(
+            f"AND NOT EXISTS (SELECT 1 FROM records WHERE key = ? || substr(begun.key, {len(prefix) + 1}))"
+            for _ in closing
+        )
+        return self._select(
+            f"kind = ? {answered} ORDER BY seq", (kind, *closing), "AS begun INDEXED BY records_by_kind"
+        )
 
     def newest(self, kind: str, before: int | None = None) -> Iterator[Head]:
         """Records of a kind, newest first, without their payloads: however big the journal is, only those asked for."""
@@ -245,6 +272,8 @@ class Journal:
             raise StoreFailed(
                 f"{self.path}: journal version {version}, this program writes {SCHEMA_VERSION}; update it"
             )
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'records_by_run_and_kind'").fetchone():
+            connection.execute(ADDED_INDEX.replace("INDEX", "INDEX IF NOT EXISTS", 1))
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> None:
         # SQLite answers "locked" at once, without the busy timeout, when two processes switch at the same moment.

@@ -11,7 +11,7 @@ from opswright.agents.chat.following import Reading, read_request
 from opswright.agents.chat.talking import answer_without_a_model, converse, talker_of
 from opswright.agents.files import File
 from opswright.agents.halting import Halt
-from opswright.agents.ledger import Ledger, carried_over
+from opswright.agents.ledger import Ledger, carried_over, rows_of
 from opswright.agents.manifests import read_manifests
 from opswright.agents.outcomes import ACCEPTED
 from opswright.agents.planning import with_roles
@@ -180,8 +180,8 @@ class Conversation:
             self.screen.note(message)
 
     def _write_down(self, turn: Turn, ended: _Ended, seconds: float) -> None:
-        rows = ((record.kind, record.payload) for record in self.journal.read(run=turn.run))
-        usage: Usage = replace(carried_over(rows, session=True), seconds=turn.usage.seconds + seconds)
+        spent = carried_over(rows_of(self.journal, turn.run), session=True)
+        usage: Usage = replace(spent, seconds=turn.usage.seconds + seconds)
         done = replace(
             turn, status=ended.status, answer=ended.answer, usage=usage, tier=ended.tier, receipts=ended.receipts
         )
