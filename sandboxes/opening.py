@@ -1,12 +1,19 @@
 """Opens the sandbox that the settings name, or the better one of those that work here."""
 
 from opswright.errors import SandboxUnavailable
+from opswright.sandboxes.capped import Capped
 from opswright.sandboxes.ports import MIB, Limits, Sandbox
 from opswright.settings.shape import SandboxSettings
 
 
 def open_sandbox(settings: SandboxSettings) -> Sandbox:
-    """A container where an engine answers, else a process; or the one that is demanded. Raises SandboxUnavailable."""
+    """A container where an engine answers, else a process; or the one that is demanded. No call of it gets more than
+    the settings allow. Raises SandboxUnavailable.
+    """
+    return Capped(_opened(settings), most(settings))
+
+
+def _opened(settings: SandboxSettings) -> Sandbox:
     if settings.backing == "process":
         return _process()
     if settings.backing == "container":

@@ -122,6 +122,14 @@ class MemoryAsk:
 # The new limit in bytes, with which the call goes on, or None to stop it.
 OnMemory = Callable[[MemoryAsk], int | None]
 
+# Has a person stopped the work? Asked several times a second for as long as a call runs; must not block.
+Halted = Callable[[], bool]
+
+
+def never() -> bool:
+    """For calls that nobody stops."""
+    return False
+
 
 class Sandbox(Protocol):
     """Runs commands that nobody trusts. May be shared by threads; each call is alone with its limits."""
@@ -136,11 +144,18 @@ class Sandbox(Protocol):
         """Whether a call can be frozen at its memory limit and asked about; elsewhere it is stopped there."""
         ...
 
-    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        limits: Limits = DEFAULT_LIMITS,
+        on_memory: OnMemory | None = None,
+        halted: Halted = never,
+    ) -> Completed:
         """Runs one command to its end or its limit; whatever it started is gone afterwards.
 
-        Raises InputError for a command that cannot be one (an empty argv, a file outside the working folder, a mount
-        that is missing), SandboxUnavailable when the sandbox itself fails.
+        Raises KeyboardInterrupt once `halted()`, in whatever thread; InputError for a command that cannot be one (an
+        empty argv, a file outside the working folder, a mount that is missing); SandboxUnavailable when the sandbox
+        itself fails.
         """
         ...
 

@@ -14,7 +14,7 @@ from opswright.sandboxes.container.execution import Execution, group_of
 from opswright.sandboxes.container.figures import Figures, from_engine, from_report
 from opswright.sandboxes.container.streams import Streams
 from opswright.sandboxes.container.watching import Killings, Watch, give_room, killings
-from opswright.sandboxes.ports import Command, Completed, Limit, Limits, OnMemory
+from opswright.sandboxes.ports import Command, Completed, Halted, Limit, Limits, OnMemory, never
 
 _STOPPED = 128 + 9
 
@@ -32,6 +32,7 @@ class Call:
     grouped: bool
     on_memory: OnMemory | None
     freeze: bool
+    halted: Halted = never
     met: set[Limit] = field(default_factory=set)
     group: CallGroup | None = None
     killings: Killings | None = None
@@ -81,7 +82,7 @@ class Call:
         return SandboxUnavailable(f"the container does not start the command: {running.complaint()} ({code})")
 
     def _watched(self, running: Execution, began: float) -> Completed:
-        watch = Watch(self.cell, self.command, self.limits, self.group, self.on_memory, self.killings)
+        watch = Watch(self.cell, self.command, self.limits, self.group, self.on_memory, self.killings, self.halted)
         stopped_by = watch.until_end(running.streams, began)
         seconds = time.monotonic() - began - watch.asked_s
         streams = running.streams

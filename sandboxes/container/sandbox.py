@@ -27,7 +27,7 @@ from opswright.sandboxes.commands import check
 from opswright.sandboxes.container.call import Call
 from opswright.sandboxes.container.cell import Cell, Shape, shape_of
 from opswright.sandboxes.container.watching import ROOM_BYTES, ROOM_PIDS
-from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Limits, OnMemory
+from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Halted, Limits, OnMemory, never
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -59,13 +59,19 @@ class ContainerSandbox:
     def freezes(self) -> bool:
         return self._freezes
 
-    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        limits: Limits = DEFAULT_LIMITS,
+        on_memory: OnMemory | None = None,
+        halted: Halted = never,
+    ) -> Completed:
         check(command, limits, as_nobody=True)
         outer = self._outer(limits) if self._grouped else None
         cell = self._take(shape_of(limits, tuple(command.mounts), outer))
         freeze = self._freezes and on_memory is not None
         try:
-            call = Call(cell, command, limits, self._grouped, on_memory, freeze)
+            call = Call(cell, command, limits, self._grouped, on_memory, freeze, halted)
             done = call.completed()
         except BaseException:
             with contextlib.suppress(SandboxUnavailable):  # the first failure is the one to tell

@@ -10,7 +10,7 @@ from opswright.sandboxes.cgroups.mounts import hierarchies
 from opswright.sandboxes.container.cell import SCRATCH, Cell
 from opswright.sandboxes.container.engine import asking
 from opswright.sandboxes.container.streams import Streams
-from opswright.sandboxes.ports import MIB, Command, Limit, Limits, MemoryAsk, OnMemory
+from opswright.sandboxes.ports import MIB, Command, Halted, Limit, Limits, MemoryAsk, OnMemory, never
 
 ROOM_BYTES = 64 * MIB  # what a container may have beyond the group of its call, for the processes around it
 ROOM_PIDS = 16
@@ -45,11 +45,12 @@ class Watch:
     group: CallGroup | None
     on_memory: OnMemory | None
     killings: Killings | None
+    halted: Halted = never
     asked_s: float = 0.0
     met: set[Limit] = field(default_factory=set)
 
     def until_end(self, streams: Streams, began: float) -> Limit | None:
-        """Returns when the command has ended or has to be, with the limit that stops it."""
+        """Returns when the command has ended or has to be, with the limit that stops it. Raises KeyboardInterrupt."""
         looked = began
         while not streams.over:
             now = time.monotonic()
@@ -60,6 +61,8 @@ class Watch:
                 return Limit.OUTPUT
             if now - looked >= _LOOK_S:
                 looked = now
+                if self.halted():
+                    raise KeyboardInterrupt("a call in the sandbox was stopped")
                 if not self._memory_is_well():
                     return Limit.MEMORY
             streams.wait(min(_LOOK_S, left))

@@ -26,7 +26,7 @@ from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.leftovers import sweep
 from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
 from opswright.sandboxes.commands import check
-from opswright.sandboxes.ports import DEFAULT_LIMITS, MIB, Command, Completed, Limit, Limits, OnMemory
+from opswright.sandboxes.ports import DEFAULT_LIMITS, MIB, Command, Completed, Halted, Limit, Limits, OnMemory, never
 from opswright.sandboxes.process import layout
 from opswright.sandboxes.process.running import Running
 from opswright.sandboxes.process.starting import Plan, start
@@ -64,14 +64,20 @@ class ProcessSandbox:
     def freezes(self) -> bool:
         return self._freezes
 
-    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        limits: Limits = DEFAULT_LIMITS,
+        on_memory: OnMemory | None = None,
+        halted: Halted = never,
+    ) -> Completed:
         check(command, limits)
         running = start(self._plan, command, limits, freeze=self._freezes and on_memory is not None)
         streams = Streams(
             running.stdin, running.stdout, running.stderr, command.stdin, limits.output_bytes, running.monitor
         )
         try:
-            return _watched(command, limits, running, streams, on_memory)
+            return _watched(running, Watch(command, limits, running, streams, on_memory, halted))
         finally:
             streams.close()
             running.close()
@@ -80,12 +86,8 @@ class ProcessSandbox:
         """Nothing is held."""
 
 
-def _watched(
-    command: Command, limits: Limits, running: Running, streams: Streams, on_memory: OnMemory | None
-) -> Completed:
-    folder, group = running.folder, running.group
-    assert folder is not None
-    watch = Watch(command, limits, running, folder, streams, on_memory)
+def _watched(running: Running, watch: Watch) -> Completed:
+    command, folder, group, streams = watch.command, watch.folder, running.group, watch.streams
     began = time.monotonic()
     running.go(layout.line(command))
     stopped_by = watch.until_end()
@@ -95,7 +97,7 @@ def _watched(
     streams.drain()
     if group is not None and group.killed_at_memory():
         stopped_by = stopped_by or Limit.MEMORY
-    collected, too_large = folder.take(command.collect, limits.disk_bytes)
+    collected, too_large = folder.take(command.collect, watch.limits.disk_bytes)
     met |= {limit for limit, is_met in _at_the_end(streams, folder.full() or too_large, stopped_by).items() if is_met}
     return Completed(
         exit_code=_STOPPED if stopped_by else running.exit_code() or 0,

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 
-from opswright.sandboxes.ports import Command, Limit, Limits, MemoryAsk, OnMemory
+from opswright.sandboxes.ports import Command, Halted, Limit, Limits, MemoryAsk, OnMemory
 from opswright.sandboxes.process.folder import WorkingFolder
 from opswright.sandboxes.process.running import Running
 from opswright.sandboxes.process.streams import Streams
@@ -21,14 +21,20 @@ class Watch:
     command: Command
     limits: Limits
     running: Running
-    folder: WorkingFolder
     streams: Streams
     on_memory: OnMemory | None
+    halted: Halted
     asked_s: float = 0.0
     met: set[Limit] = field(default_factory=set)
 
+    @property
+    def folder(self) -> WorkingFolder:
+        """Where the command works."""
+        assert self.running.folder is not None  # it is there before anything of a call runs
+        return self.running.folder
+
     def until_end(self) -> Limit | None:
-        """Returns when the command has ended or has to be, with the limit that stops it."""
+        """Returns when the command has ended or has to be, with the limit that stops it. Raises KeyboardInterrupt."""
         began = looked = time.monotonic()
         every = LOOK_AROUND_S if self.running.group is None else LOOK_S
         while self.running.exit_code() is None:
@@ -40,6 +46,8 @@ class Watch:
                 return Limit.OUTPUT
             if now - looked >= every:
                 looked = now
+                if self.halted():
+                    raise KeyboardInterrupt("a call in the sandbox was stopped")
                 if (stop := self._look()) is not None:
                     return stop
             self.streams.wait(min(every, left))

@@ -1,7 +1,9 @@
-"""Contract of a sandbox, fifth part: the program itself is killed in the middle of a call."""
+"""Contract of a sandbox, fifth part: the program itself is killed, or its work stopped, in the middle of a call."""
 
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from opswright.sandboxes.cgroups.leftovers import leftovers
 from opswright.sandboxes.cgroups.owners import owner_of
@@ -36,6 +38,15 @@ class OwnersDeath:
         opening().close()
         wait_for(lambda: not processes_with(mark), "the call to end")
         assert groups_of(child.pid) == []
+
+    def test_a_call_of_a_stopped_caller_ends_and_leaves_nothing(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        tmp_path.chmod(0o777)
+        mark = new_mark()
+        command = Command(["sh", "-c", _STUBBORN, mark], mounts=[Mount(tmp_path, "/shared", writable=True)])
+        with pytest.raises(KeyboardInterrupt):
+            sandbox.run(command, _LONG, halted=(tmp_path / "started").exists)
+        assert processes_with(mark) == []
+        assert sandbox.run(Command(["true"])).succeeded
 
 
 def groups_of(pid: int) -> list[Path]:

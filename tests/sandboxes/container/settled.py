@@ -1,7 +1,7 @@
 """A container sandbox whose work behind the calls is over when a call returns, so that what is left can be counted."""
 
 from opswright.sandboxes.container.sandbox import ContainerSandbox
-from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Limits, OnMemory
+from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Halted, Limits, OnMemory, never
 
 
 class Settled:
@@ -18,9 +18,15 @@ class Settled:
     def freezes(self) -> bool:
         return self._inner.freezes
 
-    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        limits: Limits = DEFAULT_LIMITS,
+        on_memory: OnMemory | None = None,
+        halted: Halted = never,
+    ) -> Completed:
         try:
-            return self._inner.run(command, limits, on_memory)
+            return self._inner.run(command, limits, on_memory, halted)
         finally:
             self._inner.settle()
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from opswright.errors import OpswrightError
 from opswright.sandboxes.commands import NOBODY
-from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Limits, OnMemory
+from opswright.sandboxes.ports import DEFAULT_LIMITS, Command, Completed, Halted, Limits, OnMemory, never
 from opswright.sandboxes.process.sandbox import ProcessSandbox
 
 
@@ -28,9 +28,19 @@ class AsNobody:
         if self._pid == 0:
             _serve(self._listening)
 
-    def run(self, command: Command, limits: Limits = DEFAULT_LIMITS, on_memory: OnMemory | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        limits: Limits = DEFAULT_LIMITS,
+        on_memory: OnMemory | None = None,
+        halted: Halted = never,
+    ) -> Completed:
         with Client(self._address, "AF_UNIX") as connection:
             connection.send((command, limits))
+            while not connection.poll(0.05):
+                if halted():
+                    connection.send("stop")
+                    break
             answer = connection.recv()
         if isinstance(answer, Completed):
             return answer
@@ -66,6 +76,6 @@ def _serve(listening: Listener) -> NoReturn:
 def _answer(sandbox: ProcessSandbox, connection: "Connection[object, tuple[Command, Limits]]") -> None:
     with connection:
         try:
-            connection.send(sandbox.run(*connection.recv()))
-        except OpswrightError as error:
+            connection.send(sandbox.run(*connection.recv(), halted=connection.poll))
+        except (OpswrightError, KeyboardInterrupt) as error:
             connection.send(error)
