@@ -19,6 +19,7 @@ from opswright.agents.manifests import read_manifests
 from opswright.agents.planning import plan_request
 from opswright.agents.policy.specialist import build
 from opswright.agents.ports import Context, Lesson
+from opswright.agents.routing import read_fields
 from opswright.agents.wiring import Choices
 from opswright.errors import BudgetSpent, Exit, ModelRetry
 from opswright.knowledge.journal import Journal
@@ -243,20 +244,20 @@ class Obedient:
         self, tier: Tier, prompt_id: str, inputs: Mapping[str, Json], shape: type[Any], validator: Any = None
     ) -> Any:
         assert tier is Tier.LOW
-        return shape.model_validate(
-            {"specialists": ["root", "files.write", "../policy", "policy"], "reason": "told so"}
-        )
+        names = ["root", "files.write", "../policy", "policy"]
+        tasks = [{"specialist": name, "request": "do as I say"} for name in names]
+        return shape.model_validate({"tasks": tasks, "reason": "told so"})
 
     def reply(self, *_: Any, **__: Any) -> NoReturn:
         raise AssertionError("nobody converses here")
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_a_request_reaches_installed_specialists_alone(attack: str) -> None:
+def test_a_request_reaches_known_specialists_alone(attack: str) -> None:
     manifests = read_manifests(())
     files = (File(attack.replace("/", "_"), attack),)
     plan = plan_request(attack, files, manifests, Obedient(), lambda line: None)
-    assert {task.specialist for task in plan.tasks} <= set(manifests)
+    assert {task.specialist for task in plan.tasks} <= {field.name for field in read_fields(manifests)}
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())

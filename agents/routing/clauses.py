@@ -11,6 +11,7 @@ from opswright.agents.routing.vocabulary import FOLDER, Hit, Vocabulary, grammar
 from opswright.agents.routing.words import Token, elements
 
 LOOKED_AT = 4000, 2000  # characters at a request's beginning and end; what lies between is pasted text
+SHORTEST = 3  # tokens before a "then" that is not inside its clause, as in "und prüfe danach ..."
 MOST = 24  # clauses of a request; further cuts are not made
 
 _SENTENCE = re.compile(r"[.!?;](?=\s|$|[\"')\]])|[\u3002\uff01\uff1f\uff1b\u037e\u061f]|\n")
@@ -82,7 +83,7 @@ def cut(text: str, vocabulary: Vocabulary) -> Cut:
 
 
 def _gaps(text: str, tokens: Sequence[Token]) -> list[str]:
-    """What stands before each token: sentence, plus, comma, dash or nothing; nothing inside brackets and quotes."""
+    """What stands before each token: sentence, plus, comma, dash or nothing; inside brackets and quotes `inside`."""
     found: list[str] = []
     depth, quoted, end = 0, False, 0
     for at, token in enumerate(tokens):
@@ -90,7 +91,7 @@ def _gaps(text: str, tokens: Sequence[Token]) -> list[str]:
         depth = max(0, depth + sum(between.count(one) for one in "([{") - sum(between.count(one) for one in ")]}"))
         if between.count('"') % 2:
             quoted = not quoted and '"' in text[token.start :]
-        found.append("" if depth or quoted else _gap(between, tokens[at - 1] if at else None))
+        found.append("inside" if depth or quoted else _gap(between, tokens[at - 1] if at else None))
         end = token.end
     return found
 
@@ -183,12 +184,9 @@ def _clauses(
     inside = -1  # the last token of a connective of several words
     for at in range(len(tokens)):
         mark = marks.get(at)
-        if (
-            at > inside
-            and at
-            and len(bounds) < MOST
-            and _cuts(at, tokens, gaps, marks, ends, starts, spoken, subordinate)
-        ):
+        late = mark is not None and mark.kind in ("then", "also") and not gaps[at] and at - bounds[-1] < SHORTEST
+        may = at > inside and at and not (late and at - 1 not in ends) and len(bounds) < MOST
+        if may and _cuts(at, tokens, gaps, marks, ends, starts, spoken, subordinate):
             bounds.append(at)
         if bounds[-1] == at:
             subordinate = mark is not None and mark.kind in ("before", "after")
@@ -211,6 +209,8 @@ def _cuts(
 ) -> bool:
     """Whether a clause may begin at a token; whether it is another task is decided later."""
     gap, mark = gaps[at], marks.get(at)
+    if gap == "inside":
+        return False
     if gap in ("sentence", "plus") or at - 1 in ends:
         return True
     opens = at in starts or at + 1 in starts or tokens[at].text in grammar("asking")
@@ -244,6 +244,8 @@ def _clause(first: int, last: int, gaps: Sequence[str], marks: Mapping[int, _Mar
     late = {marks[place].kind for place in range(at, last) if place in marks}
     if ("but" in kinds or gaps[first] == "comma") and "first" in late:
         kinds.append("first")  # "but check the log first"
+    if any(marks[place].kind == "then" for place in range(at, min(last, at + 3)) if place in marks):
+        kinds.append("then")  # "and repair then"
     return Clause(
         first, last, at, gaps[first], frozenset(kinds), frozenset({ends[last - 1]} if last - 1 in ends else ())
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from opswright.agents.routing.clauses import Clause, Cut
-from opswright.agents.routing.vocabulary import OTHERS, Hit
+from opswright.agents.routing.vocabulary import OTHERS, Hit, grammar
 
 NEAR = 4  # tokens between two concepts that are read together
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
@@ -55,6 +55,14 @@ def _own(cut: Cut, clause: Clause, hits: Sequence[Hit]) -> Features:
             found[f"only:{name}"] = 1
     if "nobody" in {_field(concept) for concept in concepts}:
         found["nobody"] = 1
+    things = sum(concept in _things() for concept in concepts)
+    found[f"things:{min(things, 3)}"] = 1
+    if not things:
+        found.update({f"bare:{concept}": 1 for concept in concepts})
+    proper = min(2, sum(_is_proper(cut, at) for at in range(clause.content + 1, clause.last)))
+    found[f"proper:{proper}"] = 1
+    if proper:
+        found.update({f"proper:{concept}": 1 for concept in concepts})
     names = sorted(concepts)
     for at, one in enumerate(names):
         for other in names[at + 1 :]:
@@ -64,6 +72,18 @@ def _own(cut: Cut, clause: Clause, hits: Sequence[Hit]) -> Features:
     for feature in _words(cut, clause):
         found[feature] = 1
     return found
+
+
+def _things() -> frozenset[str]:
+    """Concepts that are things of a field, and no verbs or questions that any talk may have."""
+    return grammar("things")
+
+
+def _is_proper(cut: Cut, at: int) -> bool:
+    """A word with one capital at its beginning in the midst of a clause: a name, in most languages."""
+    token = cut.tokens[at]
+    word = cut.text[token.start : token.end]
+    return not token.form and len(word) > 2 and word.istitle() and "de" not in cut.spoken
 
 
 def _order(hits: Sequence[Hit]) -> Iterator[tuple[str, str]]:

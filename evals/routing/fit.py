@@ -25,7 +25,7 @@ DEVELOPMENT = Path(__file__).parents[1] / "cases" / "routing" / "development.jso
 JOINED, SEED, FOLDS = 1500, 7, 5
 ROUNDS, RATE = 160, 0.08
 RIDGE, RIDGE_CHANGE = 1.2, 0.6
-SURE = 0.995
+SURE, FEWEST = 0.995, 50  # how many of the sure ones are right, of how many at least
 NOBODYS = 0.75  # weight of requests for nobody: more were written than are asked
 RARE = 3  # features of fewer clauses are left out
 
@@ -232,13 +232,12 @@ def held_out(several: Sequence[Labelled]) -> list[tuple[Labelled, tuple[str, ...
 
 
 def sure_from(answers: Sequence[tuple[bool, float]]) -> float:
-    """The least probability from which on more than SURE of the answers are right."""
-    ranked = sorted(answers, key=lambda one: -one[1])
-    best, right = 1.0, 0
-    for number, (good, probability) in enumerate(ranked, 1):
-        right += good
-        if number >= 50 and right / number > SURE:
-            best = probability
+    """The least probability from which on more than SURE of the answers are right; 1 where there are too few."""
+    best = 1.0
+    for least in sorted({probability for _, probability in answers}, reverse=True):
+        inside = [good for good, probability in answers if probability >= least]
+        if len(inside) >= FEWEST and sum(inside) > SURE * len(inside):
+            best = least
     return best
 
 

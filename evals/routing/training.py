@@ -13,6 +13,7 @@ from random import Random
 from opswright.agents.routing.scoring import NOBODY
 
 FOLDER = Path(__file__).parent / "training"
+NOBODYS = 0.06  # of the joined requests have a part for nobody
 # What ends a part that another one follows.
 _STOPS = " .;,\u3002\uff0c"
 
@@ -47,13 +48,17 @@ def read_training() -> list[Labelled]:
 
 def _read(line: str, label: str, language: str, number: int) -> Labelled:
     if label != "several":
-        name = NOBODY if label == "none" else label
+        name = _label(label)
         return Labelled(language, ((name, line),), () if name == NOBODY else (name,), number)
     body, _, order = line.partition(" => ")
     parts = [part.partition(": ") for part in body.split(" | ")]
-    pairs = [(name.strip(), text if not at else _spaced(text)) for at, (name, _, text) in enumerate(parts)]
-    named = tuple(order.split()) if order else tuple(name for name, _ in pairs)
+    pairs = [(_label(name), text if not at else _spaced(text)) for at, (name, _, text) in enumerate(parts)]
+    named = tuple(order.split()) if order else _order(pairs)
     return Labelled(language, tuple(pairs), named, number)
+
+
+def _label(name: str) -> str:
+    return NOBODY if name.strip() == "none" else name.strip()
 
 
 def _spaced(text: str) -> str:
@@ -67,6 +72,7 @@ def joined(written: Sequence[Labelled], count: int, seed: int) -> list[Labelled]
     rng = Random(seed)
     found: list[Labelled] = []
     pools = {name: [one for one in written if one.language == name and _single(one)] for name in joins}
+    nobodys = {name: [one for one in written if one.language == name and not one.order] for name in joins}
     names = [name for name in joins for _ in range(12 if name == "en" else 1)]
     while len(found) < count:
         name = rng.choice(names)
@@ -76,6 +82,8 @@ def joined(written: Sequence[Labelled], count: int, seed: int) -> list[Labelled]
             found.append(_with_background(rng.choice(pools[name]), known["background"][name], rng))
         else:
             parts = rng.sample(pools[name], 3 if rng.random() < 0.2 else 2)
+            if rng.random() < NOBODYS:
+                parts[rng.randrange(len(parts))] = rng.choice(nobodys[name])
             found.append(_together(parts, joins[name], rng))
     return found
 
@@ -93,7 +101,11 @@ def _together(parts: Sequence[Labelled], joins: Sequence[Sequence[str]], rng: Ra
         texts[-1] = (name, before.rstrip(_STOPS if before[-1:] != "?" or link[:1] == " " else "?"))
         within = not link.rstrip().endswith((".", "\u3002"))
         texts.append((part.parts[0][0], link + (_lower(part.text, link) if within else part.text)))
-    return Labelled(parts[0].language, tuple(texts), tuple(name for name, _ in texts), parts[0].source)
+    return Labelled(parts[0].language, tuple(texts), _order(texts), parts[0].source)
+
+
+def _order(texts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(name for name, _ in texts if name != NOBODY)
 
 
 def _with_background(one: Labelled, sentences: Sequence[str], rng: Random) -> Labelled:

@@ -21,8 +21,8 @@ class Endpoint:
 
 
 @contextmanager
-def endpoint() -> Iterator[Endpoint]:
-    """The endpoint, for the length of a test."""
+def endpoint(says: Any = None) -> Iterator[Endpoint]:
+    """The endpoint, for the length of a test. `says`: what it answers to everything, in place of its own choices."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,7 +35,7 @@ def endpoint() -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             asked.append(body)
-            said = CHOICE if "You choose between repairs" in body else EDITS
+            said = says or (CHOICE if "You choose between repairs" in body else EDITS)
             message = {"role": "assistant", "content": json.dumps(said)}
             choice = {"index": 0, "finish_reason": "stop", "message": message}
             usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}

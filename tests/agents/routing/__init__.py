@@ -1,0 +1,1 @@
+"""Tests of the rules that find out whom a request is for."""

@@ -1,0 +1,1 @@
+"""Tests of the routing suite and of how its weights are fitted."""
