@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 BATCH = 512  # vectors sent at a time
 NEAREST = 10_000  # as many are looked through: below that a search is exhaustive, above it nearly so
 # Inner product: vectors are of unit length, and a text without any word has no direction at all.
-_HNSW = {"hnsw": {"space": "ip"}}
+# One thread: a graph follows from the order in which vectors came, and not from who was quicker.
+_HNSW = {"hnsw": {"space": "ip", "num_threads": 1}}
 _OPENED = itertools.count(1)
 _OPENED_BY: dict[str, int] = {}  # the process whose threads Chroma's core uses; in a fork it would wait for ever
 _NO_ROOM = ("disk is full", "no space left", "file too large")

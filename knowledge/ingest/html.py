@@ -33,7 +33,7 @@ def _decoded(data: bytes) -> str:
     if named:
         try:
             return data.decode(named[1].decode("ascii"), "strict")
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, ValueError):  # no such encoding, or it is in another
             pass
     return text_of(data)
 

@@ -89,7 +89,7 @@ def grow(place: Place, first: str) -> None:
     """Takes big manuals in until it is killed, so that graphs are being written to files most of the time."""
     library = place.library(Hashing(dimensions=256))
     for number in range(int(first), int(first) + 1000):
-        say(take(library, place, f"{number}.md", number, 700))
+        say(take(library, place, f"{number}.md", number, 600))
         library.catch_up()
 
 

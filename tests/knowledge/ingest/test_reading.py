@@ -65,6 +65,12 @@ def test_html_by_headings_with_definition_lists(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("charset", ["undefined", "zlib", "no-such", "utf-8", "latin-1", "rot13"])
+def test_html_says_which_encoding_it_is_in_and_may_be_wrong(tmp_path: Path, charset: str) -> None:
+    page = f"<html><meta charset={charset}><p>Gr\u00fc\u00dfe".encode("latin-1")
+    assert sections(write(tmp_path, "a.html", page)) == [("", "Gr\u00fc\u00dfe")]
+
+
 def test_plain_text_by_underlined_and_capital_headings(tmp_path: Path) -> None:
     text = "Guide\n=====\n\nHello.\n\nPart\n----\nText\nhere.\n\nSEE ALSO\n\nother(1)\n"
     assert sections(write(tmp_path, "a.rst", text)) == [
