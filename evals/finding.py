@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opswright.agents.plugins import module_at
@@ -126,13 +126,16 @@ def setup_of(
     recordings: Path | None = None,
 ) -> Setup:
     """What a suite is opened with."""
+    from opswright.agents.runs import new_run_id
+
     folder = (recordings or found.recordings).absolute()
-    return Setup(settings, found.name, folder, found.cases, data, seed, settings.tier, env, record)
+    run = f"{found.name}-{new_run_id()}"
+    return Setup(settings, found.name, folder, found.cases, data, seed, settings.tier, env, record, run=run)
 
 
 def open_parts(suite: Suite, setup: Setup) -> tuple[Part, ...]:
     """The suite's parts, as it declares them. Raises ConfigError when it opens others."""
-    parts = tuple(suite.open(setup))
+    parts = tuple(suite.open(replace(setup, budget=suite.budget, approvals=suite.approvals)))
     if [one.name for one in parts] != list(suite.parts):
         opened = ", ".join(one.name for one in parts)
         raise ConfigError(f"declares parts {', '.join(suite.parts)} and opens {opened}", f"suite {setup.suite}")

@@ -3,23 +3,27 @@
 import importlib
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from opswright.agents.plugins import module_at
 from opswright.errors import ConfigError, InputError
 from opswright.evals.plain import CasesPart, Scorer
-from opswright.evals.product import run_case
+from opswright.evals.product import CASE_BUDGET, run_case
 from opswright.evals.suites import Case, Part, Setup, Suite
-from opswright.nouns import Json, Task, digest
+from opswright.nouns import Budget, Json, Task, digest
+from opswright.settings import ApprovalSettings, Limits
 
 if TYPE_CHECKING:
     from opswright.agents.files import File
 
-_KEYS = ("summary", "data", "recording", "scorers", "specialists", "parts")
+_OWN = ("budget", "approvals")  # a suite's or a case's
+_KEYS = ("summary", "data", "recording", "scorers", "specialists", "parts", "jobs", "target", *_OWN)
 _PART_KEYS = ("about", "cases", "scorers", "recording")
-_CASE_KEYS = ("request", "files", "task")
 ONLY_PART = "cases"
 
 
@@ -46,7 +50,50 @@ def read_suite(path: Path, plugin: bool = False) -> Suite:
         open=_Opener(tuple(opened)),
         data=table.text("data", ""),
         unrecordable={one.name: one.recording for one in opened if one.recording},
+        budget=budget_of(data, CASE_BUDGET, str(path)) if "budget" in data else None,
+        approvals=approvals_of(data, str(path)),
+        jobs=table.count("jobs"),
+        target=_target(table.text("target"), path.parent) if "target" in data else None,
     )
+
+
+def budget_of(data: Mapping[str, Json], usual: Budget, where: str) -> Budget:
+    """`[budget]` over the usual one. Raises ConfigError."""
+    try:
+        limits = Limits.model_validate(data["budget"])
+    except ValidationError as error:
+        raise _wrong("budget", error, where) from None
+    return replace(usual, **{name: getattr(limits.budget(), name) for name in limits.model_fields_set})
+
+
+def approvals_of(data: Mapping[str, Json], where: str) -> ApprovalSettings | None:
+    """`[approvals]`, as in the settings; None where there is none. Raises ConfigError."""
+    try:
+        return ApprovalSettings.model_validate(data["approvals"]) if "approvals" in data else None
+    except ValidationError as error:
+        raise _wrong("approvals", error, where) from None
+
+
+def _wrong(table: str, error: ValidationError, where: str) -> ConfigError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ConfigError(f"{'.'.join([table, *map(str, first['loc'])])}: {first['msg']}", where)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Opens a suite's live target: `.mod:f` of the suite's own folder or `module:f`, loaded when it is needed."""
+
+    name: str
+    folder: Path
+
+    def __call__(self, setup: Setup) -> AbstractContextManager[Json]:
+        return cast(AbstractContextManager[Json], _loaded("target", self.name, self.name, self.folder)(setup))
+
+
+def _target(name: str, folder: Path) -> _Target:
+    if ":" not in name:
+        raise ConfigError(f"target must be .module:attribute or module:attribute, not {name!r}", str(folder))
+    return _Target(name, folder)
 
 
 @dataclass(frozen=True)
@@ -98,7 +145,12 @@ class Product:
         """All that a scorer may look at. Raises InputError for a case that asks for nothing."""
         work = _work(case)
         files = () if isinstance(work, Task) else [_given(case, name) for name in _files(case)]
-        return run_case(setup, case, work, files=files, specialists=self.specialists).as_json()
+        where, usual = f"case {case.id}", setup.budget or CASE_BUDGET
+        budget = budget_of(case.data, usual, where) if "budget" in case.data else None
+        approvals = approvals_of(case.data, where) if setup.live else None
+        return run_case(
+            setup, case, work, files=files, specialists=self.specialists, budget=budget, approvals=approvals
+        ).as_json()
 
 
 def _work(case: Case) -> str | Task:
@@ -139,16 +191,21 @@ def _file(case: Case, name: str) -> Path:
 
 def _scorer(name: str, folder: Path) -> Scorer:
     """`expected` is a file of `evals/scorers`, `.mod:f` one of the suite's own folder, `module:f` any other."""
-    module, _, attribute = (name if ":" in name else f"opswright.evals.scorers.{name}:score").partition(":")
+    where = name if ":" in name else f"opswright.evals.scorers.{name}:score"
+    return cast(Scorer, _loaded("scorer", name, where, folder))
+
+
+def _loaded(what: str, name: str, where: str, folder: Path) -> Any:
+    module, _, attribute = where.partition(":")
     try:
         if module.startswith("."):
             file = folder / f"{module[1:]}.py"
-            loaded: Any = module_at(f"opswright_scorer_{module[1:]}_{digest(str(file.resolve()))[:8]}", file)
+            loaded: Any = module_at(f"opswright_{what}_{module[1:]}_{digest(str(file.resolve()))[:8]}", file)
         else:
             loaded = importlib.import_module(module)
-        return cast(Scorer, getattr(loaded, attribute))
+        return getattr(loaded, attribute)
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"there is no scorer {name!r}: {error}", str(folder)) from error
+        raise ConfigError(f"there is no {what} {name!r}: {error}", str(folder)) from error
 
 
 @dataclass(frozen=True)
@@ -177,6 +234,12 @@ class _Table:
         value = self.data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
             raise self._wrong(key, "must be a list of texts")
+        return value
+
+    def count(self, key: str) -> int | None:
+        value = self.data.get(key)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise self._wrong(key, "must be a whole number, 1 or more")
         return value
 
     def tables(self, key: str) -> Mapping[str, Mapping[str, Any]]:

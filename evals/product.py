@@ -66,14 +66,16 @@ def run_case(
     tier: str | None = None,
     files: "Sequence[Path | File]" = (),
     specialists: Sequence[Path] = (),
-    budget: Budget = CASE_BUDGET,
+    budget: Budget | None = None,
     approvals: ApprovalSettings | None = None,
     state: Path | None = None,
 ) -> Ran:
     """Runs a request or tasks as the program would, with nobody there to approve anything.
 
-    Models and environments are recorded or live as `setup` says. `approvals`: strict defaults unless given; `state`: a
-    folder with a memory of its own, else an empty one for this run alone. Raises EnvironmentFailed (RecordingMissing
+    Models and environments are recorded or live as `setup` says. `budget`: the suite's, else CASE_BUDGET unless given;
+    `approvals`: the suite's where the case is live, else the strict defaults, unless given; `state`: a folder with a
+    memory of its own, else an empty one for this run alone, which a live case leaves behind as long as a change of it
+    stands. Raises EnvironmentFailed (RecordingMissing
     where an answer or a step was never recorded) so that the case counts as not run, and BudgetSpent where the run's
     own limits, not the case's, stop it.
     """
@@ -81,9 +83,10 @@ def run_case(
     from opswright.agents.runs import start
     from opswright.agents.wiring import Choices, Doors
 
-    tier, wanted = tier or setup.tier, budget
-    budget = _within(budget, setup)
-    with _state(state) as folder:
+    tier, wanted = tier or setup.tier, budget or setup.budget or CASE_BUDGET
+    budget = _within(wanted, setup)
+    approvals = approvals or (setup.approvals if setup.live else None)
+    with _state(state, setup, case.id) as folder:
         settings = case_settings(setup, folder, tier, budget, approvals)
         surroundings = _surroundings(setup, case, settings)
         doors = Doors(checkpoints=in_memory, specialists=specialists, surroundings=surroundings)
@@ -107,7 +110,7 @@ def run_case(
 
 def asks(setup: Setup) -> bool:
     """Whether models are asked, and not their recorded answers."""
-    return setup.record or setup.env == "live"
+    return setup.live
 
 
 def _within(budget: Budget, setup: Setup) -> Budget:
@@ -162,7 +165,7 @@ def models(setup: Setup, budget: Budget = CASE_BUDGET) -> "Iterator[tuple[Gatewa
     from opswright.tools.models.gateway import open_gateway
 
     budget = _within(budget, setup)
-    with _state(None) as folder:
+    with _state(None) as folder:  # a gateway changes nothing in the world
         ledger = Ledger(budget, time.monotonic)
         try:
             yield open_gateway(case_settings(setup, folder, "auto", budget), ledger), ledger
@@ -179,18 +182,33 @@ def _missing(reason: str, setup: Setup) -> RecordingMissing:
 
 
 @contextlib.contextmanager
-def _state(given: Path | None) -> Iterator[Path]:
+def _state(given: Path | None, setup: Setup | None = None, case: str = "") -> Iterator[Path]:
     if given is not None:
         yield given
+        return
+    if setup is not None and setup.live:
+        from opswright.agents.runs import new_run_id
+        from opswright.evals.states import live_state
+
+        with live_state(setup.settings.state_dir, setup.run or f"{setup.suite}-{new_run_id()}", case) as kept:
+            yield kept
         return
     with tempfile.TemporaryDirectory(prefix="opswright-eval-") as state:
         yield Path(state)
 
 
 def _surroundings(setup: Setup, case: Case, settings: Settings) -> "SessionSurroundings":
+    from opswright.agents.locks import exclusive_locks
     from opswright.agents.surroundings import SessionSurroundings
 
     mode = "recording" if setup.record else setup.env
     recordings = (case.folder or setup.cases / case.id) / ENVIRONMENT
     command = f"opswright eval run {setup.suite} --record"
-    return SessionSurroundings(settings, mode, recordings, seed=setup.seed, record_with=command)
+    return SessionSurroundings(
+        settings,
+        mode,
+        recordings,
+        seed=setup.seed,
+        record_with=command,
+        locks=exclusive_locks(setup.settings),  # the machine's: the state of this run is its own
+    )

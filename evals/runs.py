@@ -1,6 +1,7 @@
 """One run of a suite: what was chosen, what it opens, where its rows go, and what it says in the end."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ from opswright.evals.recording import prepare_recording, quoted, write_about
 from opswright.evals.results import ResultFile
 from opswright.evals.rows import digest_of, ran
 from opswright.evals.runner import Allowance, Workers, run_part
+from opswright.evals.states import sweep
 from opswright.evals.suites import Case, Env, Part, Prepared, Setup, Suite, Summary
 from opswright.nouns import Budget, Json
 from opswright.settings import Settings
@@ -88,16 +90,30 @@ class Run:
         try:
             if chosen.record:
                 prepare_recording(self.setup, chosen.fresh)
-            for part in self.parts:
-                if isinstance(part, Prepared):
-                    part.prepare(chosen.fresh, chosen.limit)
-            allowance = Allowance(limits_of(self.setup))
-            summaries = [self._run(part, _Told(tell), allowance) for part in self.parts]
+            with self._on_target() as run:
+                for part in run.parts:
+                    if isinstance(part, Prepared):
+                        part.prepare(chosen.fresh, chosen.limit)
+                allowance = Allowance(limits_of(self.setup))
+                summaries = [run._run(part, _Told(tell), allowance) for part in run.parts]
             if chosen.record:
                 write_about(self.setup, chosen.answered_by)
             return summaries
         finally:
             self.results.close()
+
+    @contextlib.contextmanager
+    def _on_target(self) -> "Iterator[Run]":
+        """The run with the suite's live target, where it has one and it is needed."""
+        if self.setup.live:
+            sweep(self.setup.settings.state_dir)
+        if self.suite.target is None or not self.setup.live:
+            yield self
+            return
+        with self.suite.target(self.setup) as target:
+            setup = replace(self.setup, target=target)
+            opened = {part.name: part for part in open_parts(self.suite, setup)}
+            yield replace(self, setup=setup, parts=[opened[part.name] for part in self.parts])
 
     def _run(self, part: Part, told: "_Told", allowance: Allowance) -> Summary:
         workers = self.chosen.workers
@@ -182,6 +198,10 @@ def _check(chosen: Chosen, suite: Suite, settings: Settings) -> None:
         raise InputError("says who answers, and goes with --record", "--answered-by")
     if chosen.workers.address and chosen.workers.jobs > 1:
         raise InputError("is for processes of this machine; a cluster has its own", "--jobs")
+    at_once = suite.jobs is not None and (chosen.record or chosen.env == "live")
+    if at_once and (chosen.workers.address or chosen.workers.jobs > (suite.jobs or 1)):
+        option = "--workers" if chosen.workers.address else "--jobs"
+        raise InputError(f"live cases of this suite share what they work on: at most {suite.jobs} at once", option)
     if not chosen.record:
         return
     for part, reason in suite.unrecordable.items():

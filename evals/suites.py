@@ -1,12 +1,13 @@
 """What a suite is made of: cases as data, a function that runs one, a pure function that sums the rows up."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from opswright.nouns import Json
-from opswright.settings import Settings
+from opswright.nouns import Budget, Json
+from opswright.settings import ApprovalSettings, Settings
 
 Env = Literal["recorded", "live"]
 
@@ -98,7 +99,9 @@ class Setup:
 
     `data`: the data folder, None for a suite that reads none; `tier`: auto, solver, low, mid or high; `env`: whether
     models and environments are recorded or live; `record`: they are live, and what they say is added to `recordings`,
-    the suite's own folder; `cases`: the suite's folder of cases, which need not exist.
+    the suite's own folder; `cases`: the suite's folder of cases, which need not exist. `budget`, `approvals`: the
+    suite's own for its cases; `target`: what its live target gave, None where it has none or nothing is live; `run`:
+    the name that the state folders of this run's live cases go by.
     """
 
     settings: Settings
@@ -110,6 +113,15 @@ class Setup:
     tier: str = "auto"
     env: Env = "recorded"
     record: bool = False
+    budget: Budget | None = None
+    approvals: ApprovalSettings | None = None
+    target: Json = None
+    run: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether environments are real ones: what is recorded is real as well."""
+        return self.record or self.env == "live"
 
     @property
     def data_folder(self) -> Path:
@@ -123,7 +135,10 @@ class Suite:
     """A suite as it declares itself: `parts` by name with one line each, in the order they run.
 
     `data`: the folder in the data folder that it reads, empty where it needs none; `unrecordable`: by part, why a
-    model's answers about its cases must not be recorded.
+    model's answers about its cases must not be recorded. `budget`: of one case, where it is not the usual one;
+    `approvals`: what its live cases may do without being asked, strict where it says nothing; `jobs`: the most cases at
+    once where they are live, 1 where they share a target; `target`: opens what they share, once a run that is live: its
+    value, plain JSON such as an address, travels to workers as `Setup.target`.
     """
 
     summary: str
@@ -131,3 +146,7 @@ class Suite:
     open: Callable[[Setup], Sequence[Part]]
     data: str = ""
     unrecordable: Mapping[str, str] = field(default_factory=dict)
+    budget: Budget | None = None
+    approvals: ApprovalSettings | None = None
+    jobs: int | None = None
+    target: Callable[[Setup], AbstractContextManager[Json]] | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from inspect_ai import Task, task
 
-from opswright.errors import OpswrightError
+from opswright.errors import InputError, OpswrightError
 from opswright.evals.finding import plugin_folders
 from opswright.evals.inspecting.running import task_of
 from opswright.evals.runner import Allowance
@@ -44,6 +44,8 @@ def suite(
             plugins=plugin_folders([Path(suites)] if suites else [], os.environ),
         )
         opened = open_run(chosen, settings, dict(os.environ), Path.cwd())
+        if opened.suite.target is not None and opened.setup.live:
+            raise InputError("has a live target, which `opswright eval run` opens; use that", f"suite {suite}")
         first = opened.parts[0]
         allowance = Allowance(limits_of(opened.setup))
         return task_of(first, opened.results.header, opened.suite.unrecordable, limit=limit, allowance=allowance)
