@@ -52,6 +52,7 @@ class Attempt:
     external_key: str  # what the effect is called with; the same until an attempt was really reverted
     watched: bool
     lease: str
+    deadline_at: float | None  # time.monotonic() of this boot, from which on its watchdog takes it back
     done: bool
     result: Json
     how_undone: How | None
@@ -73,6 +74,7 @@ class Beginning:
     undo: UndoOp | None
     lease: str
     watched: bool
+    deadline_at: float | None = None
 
 
 class Attempts:
@@ -104,9 +106,30 @@ class Attempts:
             if record.payload["scope"] == scope.name:
                 yield self._attempt(record)
 
+    def of_lease(self, lease: str) -> Iterator[Attempt]:
+        """What was begun under a lease or taken over by it, and is its own still, newest first.
+
+        However much was done before the lease was taken, only what came after it is read.
+        """
+        taken = self._journal.find(f"lease:{lease}")
+        since = 0 if taken is None else taken.seq
+        begun = {one.seq for one in self._journal.read("effect.begun", after=since) if one.payload["lease"] == lease}
+        moved = self._journal.read("effect.moved", after=since)
+        begun |= {one.payload["attempt"] for one in moved if one.payload["lease"] == lease}
+        found = (self.get(seq) for seq in sorted(begun, reverse=True))
+        return (one for one in found if one is not None and one.lease == lease)
+
     def all(self) -> Iterator[Attempt]:
-        """All attempts, oldest first."""
+        """All attempts ever made, oldest first."""
         return (self._attempt(record) for record in self._journal.read("effect.begun"))
+
+    def open(self) -> Iterator[Attempt]:
+        """Attempts that are neither undone nor kept, oldest first; those that are cost a look at their key alone."""
+        return map(self._attempt, self._journal.read_without("effect.begun", "begun", ("undone", "kept")))
+
+    def standing(self) -> Iterator[Attempt]:
+        """Attempts that are not undone, kept ones too, oldest first."""
+        return map(self._attempt, self._journal.read_without("effect.begun", "begun", ("undone",)))
 
     def begin(self, beginning: Beginning, last: Attempt | None) -> Attempt | None:
         """Intent and undo record, on disk when this returns; None when another process began first."""
@@ -121,6 +144,7 @@ class Attempts:
             "external_key": _external_key(key, last),
             "lease": beginning.lease,
             "watched": beginning.watched,
+            "deadline_at": beginning.deadline_at,
         }
         run, task = beginning.scope.run, beginning.scope.task
         if not self._journal.claim("effect.begun", payload, key=f"begun:{key}:{number}", run=run, task=task):
@@ -158,12 +182,15 @@ class Attempts:
         named = {"attempt": attempt.seq, **payload}
         self._journal.append(kind, named, run=attempt.scope.run, task=attempt.scope.task)
 
-    def move(self, attempt: Attempt, lease: str) -> Attempt:
-        """A successor takes over a dead owner's attempt. Call it under the old lease's work lock."""
+    def move(self, attempt: Attempt, lease: str, deadline_at: float | None = None) -> Attempt:
+        """A successor takes over a dead owner's attempt, with a deadline of its own: the clock may be another boot's.
+
+        Call it under the old lease's work lock.
+        """
         moves = 0
         while self._journal.find(f"moved:{attempt.key}:{attempt.number}:{moves}") is not None:
             moves += 1
-        self._mark("moved", attempt, {"lease": lease}, suffix=f":{moves}")
+        self._mark("moved", attempt, {"lease": lease, "deadline_at": deadline_at}, suffix=f":{moves}")
         return self.fresh(attempt)
 
     def _mark(self, what: str, attempt: Attempt, payload: Mapping[str, Json], suffix: str = "") -> None:
@@ -180,7 +207,7 @@ class Attempts:
         name = f"{payload['key']}:{payload['number']}"
         done = self._journal.find(f"done:{name}")
         undone = self._journal.find(f"undone:{name}")
-        undo = payload["undo"]
+        undo, owned = payload["undo"], self._owned(name, payload)
         return Attempt(
             seq=record.seq,
             at=record.at,
@@ -191,7 +218,8 @@ class Attempts:
             undo=None if undo is None else UndoOp(undo["effect"], undo["captured"]),
             external_key=payload["external_key"],
             watched=payload["watched"],
-            lease=self._lease(name, payload["lease"]),
+            lease=str(owned["lease"]),
+            deadline_at=owned.get("deadline_at"),
             done=done is not None,
             result=None if done is None else done.payload["result"],
             how_undone=None if undone is None else How(undone.payload["how"]),
@@ -199,12 +227,13 @@ class Attempts:
             erased=ERASED in payload,
         )
 
-    def _lease(self, name: str, lease: str) -> str:
-        moves = 0
+    def _owned(self, name: str, begun: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Lease and deadline of its present owner."""
+        owned, moves = begun, 0
         while (record := self._journal.find(f"moved:{name}:{moves}")) is not None:
-            lease = str(record.payload["lease"])
+            owned = record.payload
             moves += 1
-        return lease
+        return owned
 
 
 def _external_key(key: str, last: Attempt | None) -> str:

@@ -1,7 +1,7 @@
 """The last nodes of a task: its receipt, what it taught, and how it ended."""
 
 from opswright.agents.episode import EPISODE, Episode
-from opswright.agents.outcomes import TaskOutcome, best_trial, closing_verdict, with_cost
+from opswright.agents.outcomes import TaskOutcome, best_trial, closing_verdict, until, with_cost
 from opswright.agents.receipts import ReceiptContent
 from opswright.agents.state import ADOPTION, Bench, LoopState, Update
 from opswright.nouns import Json, Tier, Trial, Usage, Verdict, as_json
@@ -21,7 +21,7 @@ class Closing(Bench):
         best = best_trial(history) if state["status"] in STANDING else None
         tier = best.proposal.tier if best else Tier(state.get("tier", Tier.SOLVER))
         shown = best.verdict if best and best.verdict else closing_verdict(state["status"], state["reason"])
-        result = with_cost(self.specialist.adopter.result(task, history, shown), tier, usage)
+        result = with_cost(self.specialist.adopter.result(task, until(history, best), shown), tier, usage)
         outcome = TaskOutcome(
             task=task.id,
             specialist=self.specialist.name,

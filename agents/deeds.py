@@ -47,8 +47,7 @@ class Deeds(Bench):
         """Tries the proposal and always takes back what that changed, before anything is concluded from it."""
         episode, number, proposal = self.current(state)
         stage = trial_stage(number)
-        deadlines = [one.deadline_s for one in episode.actions(stage) if one.deadline_s is not None]
-        performer = self.performer(state, stage, min(deadlines, default=None))
+        performer = self.performer(state, stage)
         try:
             # What a killed attempt at this trial left behind goes first, also where its observation is there already.
             performer.revert()
@@ -67,10 +66,13 @@ class Deeds(Bench):
     def _try(self, state: LoopState, episode: Episode, proposal: Proposal, performer: JournalledPerformer) -> None:
         """Writes the observation, or the rejection of a trial whose tool failed, once everything is taken back."""
         number = state["round"]
-        self.services.ledger.charge(Usage(trials=1), f"trial {number}")
+        deadlines = [one.deadline_s or 0.0 for one in episode.actions(trial_stage(number))]
+        longest = max(deadlines, default=0.0)
+        self.services.ledger.reserve(Usage(trials=1, seconds=longest), f"trial {number}").settle(Usage(trials=1))
         problem = ""
         try:
             observation = self.specialist.trialist.trial(episode.task(), proposal, performer, permits_of(state))
+            performer.check()  # what was seen after a deadline was not seen under the change
             small(as_json(observation), f"observation of round {number}")
         except ToolFailed as error:
             problem = f"the trial failed: {error}"

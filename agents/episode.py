@@ -6,7 +6,7 @@ finds what it wrote the first time instead of writing again.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
 from opswright.agents.approvals import read_action
@@ -47,11 +47,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class Episode:
-    """The records of one task of one run."""
+    """The records of one task of one run.
+
+    `finished`: trials that were read once and cannot change any more, by run, task and round.
+    """
 
     journal: Journal
     run: str
     task_id: str
+    finished: dict[tuple[str, str, int], Trial] = field(default_factory=dict, compare=False, repr=False)
 
     def key(self, kind: str, round: int | None = None) -> str:
         """The unique key of a record."""
@@ -143,11 +147,17 @@ class Episode:
         return found[-1] if found else None
 
     def _trial(self, ask: Ask) -> Trial | None:
+        place = (self.run, self.task_id, ask.round)
+        if place in self.finished:
+            return self.finished[place]
         precheck = self.find_verdict(PRECHECK, ask.round)
         if ask.proposal is None or precheck is None:
             return None
         verdict = self.find_verdict(VERDICT, ask.round)
-        return Trial(ask.proposal, precheck, self.find_observation(ask.round), verdict)
+        trial = Trial(ask.proposal, precheck, self.find_observation(ask.round), verdict)
+        if verdict is not None:
+            self.finished[place] = trial
+        return trial
 
     def notes(self) -> list[str]:
         """Why rounds ended without a trial, in order: `low: endpoint ...`."""

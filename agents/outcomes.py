@@ -79,6 +79,12 @@ def best_trial(history: History) -> Trial | None:
     return accepted[-1] if accepted else None
 
 
+def until(history: History, last: Trial | None) -> History:
+    """The history up to and with a trial; all of it where there is none."""
+    places = (place for place, trial in enumerate(history, 1) if trial is last)
+    return history[: next(places, len(history))]
+
+
 def with_cost(result: Json, tier: Tier, usage: Usage) -> Json:
     """A specialist's result object with what the loop knows: the tier and what was spent."""
     if not isinstance(result, Mapping):

@@ -5,8 +5,10 @@ landed, and where that cannot be known it is reverted and done again, or a perso
 """
 
 import contextlib
+import itertools
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +20,13 @@ from opswright.agents.halting import Halt
 from opswright.agents.leases import Lease, owner_alive, revoked, work_lock
 from opswright.agents.ports import Effect
 from opswright.agents.undo import Undoer
-from opswright.agents.watchdog import GRACE_S, Watch, start
+from opswright.agents.watchdog import GRACE_S, Patience, Watch, start
 from opswright.errors import ApprovalNeeded, ApprovalRefused, EnvironmentFailed, OpswrightError, ToolFailed
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Permit, Risk
 
 NOTE = "note"
+UNWATCHED = "the watchdog died; nothing more is done under this lease, see `opswright undo`"
 MUST_BE_UNDOABLE = (Risk.REVERSIBLE, Risk.DISRUPTIVE)
 
 
@@ -31,8 +34,9 @@ MUST_BE_UNDOABLE = (Risk.REVERSIBLE, Risk.DISRUPTIVE)
 class Workshop:
     """Where performers work: the journal, the approvals, the folder of leases and the effects there are.
 
-    `deadline_s`: how long the changes of one scope may stand before they are kept; None is as long as the owner lives.
-    `grace_s`: how long after that a change in progress may take to end before it is undone under its owner's hands.
+    `deadline_s`: how long a watched change may stand before it is kept; None is as long as the owner lives. A trial's
+    action may say a shorter time. `grace_s`: how long after that a change in progress may take to end before it is
+    undone under its owner's hands; `patience`: how a watchdog tries again what it could not undo.
     """
 
     journal: Journal
@@ -41,21 +45,17 @@ class Workshop:
     effects: Effects = field(default_factory=Effects)
     deadline_s: float | None = None
     grace_s: float = GRACE_S
+    patience: Patience = field(default_factory=Patience)
     halt: Halt = field(default_factory=Halt)
     _scopes: dict[Scope, "JournalledPerformer"] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def scope(self, run: str, task: str, name: str, deadline_s: float | None = None) -> "JournalledPerformer":
-        """The performer of `trial/3`, `adoption` and so on, the same object each time in this process.
-
-        `deadline_s`: this scope's own, where it is shorter than the workshop's.
-        """
+    def scope(self, run: str, task: str, name: str) -> "JournalledPerformer":
+        """The performer of `trial/3`, `adoption` and so on, the same object each time in this process."""
         scope = Scope(run, task, name)
         with self._lock:
             if scope not in self._scopes:
-                shortest = min((one for one in (deadline_s, self.deadline_s) if one is not None), default=None)
-                trial = name.startswith("trial")
-                self._scopes[scope] = JournalledPerformer(self, scope, trial=trial, deadline_s=shortest)
+                self._scopes[scope] = JournalledPerformer(self, scope, trial=name.startswith("trial"))
             return self._scopes[scope]
 
     def close(self) -> None:
@@ -75,22 +75,25 @@ class JournalledPerformer:
 
     What is neither kept nor reverted when the owner dies is undone by the watchdog, where one runs: in a trial for
     every change, in an adoption for disruptive ones. Without a watchdog it is left over for a resumed run or `undo`.
-    The deadline counts from the first watched action; after it everything is undone and further work refused.
+    Every watched change has its own deadline, from its beginning until it is taken back or kept. When one passes,
+    everything of the lease is undone and further work refused.
     """
 
-    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool, deadline_s: float | None = None) -> None:
+    def __init__(self, workshop: Workshop, scope: Scope, *, trial: bool) -> None:
         self.scope = scope
-        self._deadline_s = workshop.deadline_s if deadline_s is None else deadline_s
         self._workshop = workshop
         self._journal = workshop.journal
         self._attempts = Attempts(workshop.journal)
         self._trial = trial
         self._lease: Lease | None = None
         self._watch: Watch | None = None
+        self._threads = threading.RLock()  # of several threads one takes the lease
+        self._standing: dict[str, Action] = {}  # what this process performed and did not take back, by hash, in order
 
     def perform(self, action: Action, permit: Permit) -> Json:
-        """Does it once and returns the effect's result, again for the same action in this scope.
+        """Does it once and returns the effect's result, again for the same action while that stands in this scope.
 
+        In a trial, what other changes were made on top of is not answered so: the world is not any more what it was.
         Raises ApprovalRefused, ApprovalNeeded (a crash left an action that cannot be undone and may have happened),
         ToolFailed, EnvironmentFailed, StoreFailed.
         """
@@ -101,26 +104,61 @@ class JournalledPerformer:
         self._workshop.effects.check_risk(action)
         lease = self._taken()
         with lease.working():
+            self._refuse_stale(action)
             last = self._settled(self._attempts.last(self.scope.key(action)), effect)
             if last is not None and last.done and last.how_undone is None:
+                self._stands(action)
                 return last.result
             self._workshop.approvals.confirm(action, permit, self.scope.key(action))
             attempt = self._begun(action, effect, last)
             result = self._performed(attempt, effect, permit)
             self._attempts.mark_done(attempt, result)
             self._take_back_if_revoked(attempt)
+            self._stands(action)
             return result
+
+    def take_back(self, action: Action) -> None:
+        """Undoes the newest change of this scope, which must be this action's; it may be performed again then.
+
+        Raises ToolFailed when it is not done, cannot be undone, or another change stands on top of it, and what
+        undoing it raises.
+        """
+        with self._taken().working():
+            mine = self._taken().id
+            # What a dead process left in this scope and nobody took over is older than all of this one's.
+            every = itertools.chain(self._attempts.of_lease(mine), self._of_scope_newest_first())
+            top = next((one for one in every if one.open and one.undo is not None), None)
+            if top is None or top.key != self.scope.key(action):
+                raise ToolFailed(f"{_named(action)}: not taken back: {self._why_not(action, top)}")
+            self._undoer().take_back(top, How.REVERTED, held=top.lease == mine)
+            self._standing.pop(action.hash, None)
+
+    def check(self) -> None:
+        """Raises ToolFailed when what was performed does not stand any more because its deadline passed.
+
+        Raises EnvironmentFailed when nobody watches it any more.
+        """
+        if self._lease is not None:
+            self._lease.check()
+        watch = self._watch
+        if watch is not None and not watch.alive():
+            if self._lease is not None:
+                self._lease.check()  # it may have revoked the lease and ended between the two looks
+            raise EnvironmentFailed(UNWATCHED)
 
     def note(self, name: str, make: Callable[[], Json]) -> Json:
         """What `make` returned the first time in this scope, in this process or a dead one.
 
-        Raises StoreFailed for what is too large.
+        What is taken while a deadline passes counts for nothing. Raises StoreFailed for what is too large, and what
+        `check` raises.
         """
+        self.check()
         key = f"{self.scope.run}/{self.scope.task}/{self.scope.name}/{NOTE}/{name}"
         found = self._journal.find(key)
         if found is not None:
             return found.payload
         value = small(make(), f"note {name}")
+        self.check()
         self._journal.append(NOTE, value, run=self.scope.run, task=self.scope.task, key=key)
         return value
 
@@ -130,6 +168,7 @@ class JournalledPerformer:
         Raises ToolFailed when something still stands.
         """
         self._undoer().revert_scope(self.scope, "" if self._lease is None else self._lease.id)
+        self._standing.clear()
         self.close()
 
     def keep(self) -> None:
@@ -150,13 +189,14 @@ class JournalledPerformer:
 
     def close(self) -> None:
         """Gives the lease back; the watchdog then undoes what is neither kept nor undone."""
+        with self._threads:
+            self._close()
+
+    def _close(self) -> None:
         if self._lease is None:
             return
         mine = self._lease.id
-        still_open = any(
-            attempt.open and attempt.undo is not None and attempt.lease == mine
-            for attempt in self._attempts.of_scope(self.scope)
-        )
+        still_open = any(one.open and one.undo is not None for one in self._attempts.of_lease(mine))
         self._lease.release()
         self._lease = None
         if self._watch is not None:
@@ -182,9 +222,33 @@ class JournalledPerformer:
             )
 
     def _taken(self) -> Lease:
-        if self._lease is None:
-            self._lease = Lease(self._workshop.leases, self._journal)
-        return self._lease
+        with self._threads:
+            if self._lease is None:
+                self._lease = Lease(self._workshop.leases, self._journal)
+            return self._lease
+
+    def _refuse_stale(self, action: Action) -> None:
+        done = list(self._standing)
+        if not self._trial or action.hash not in self._standing:
+            return
+        later = [self._standing[one] for one in done[done.index(action.hash) + 1 :]]
+        on_top = [_named(one) for one in later if one.risk is not Risk.READ]
+        if on_top:
+            raise ToolFailed(f"{_named(action)}: done already; {on_top[-1]} was done after it: take that back first")
+
+    def _of_scope_newest_first(self) -> Iterator[Attempt]:
+        yield from reversed(list(self._attempts.of_scope(self.scope)))
+
+    def _why_not(self, action: Action, top: Attempt | None) -> str:
+        last = self._attempts.last(self.scope.key(action))
+        if last is None or last.how_undone is not None:
+            return "it does not stand"
+        if last.undo is None or top is None:
+            return "it cannot be undone"
+        return f"{_named(top.action)} stands on top of it"
+
+    def _stands(self, action: Action) -> None:
+        self._standing.setdefault(action.hash, action)
 
     def _undoer(self) -> Undoer:
         return Undoer(self._journal, self._workshop.leases, self._workshop.effects, who=f"run {self.scope.run}")
@@ -196,10 +260,27 @@ class JournalledPerformer:
         watched = self._watched(action)
         if watched:
             self._ensure_watch()
-        attempt = self._attempts.begin(Beginning(self.scope, action, undo, self._taken().id, watched), last)
+        beginning = Beginning(self.scope, action, undo, self._taken().id, watched, self._deadline(action, watched))
+        attempt = self._attempts.begin(beginning, last)
         if attempt is None:
             raise EnvironmentFailed(f"{action.effect}: another process is doing the same step; nothing was done here")
+        try:
+            self._tell_when_due(attempt)
+        except EnvironmentFailed:
+            self._attempts.mark_undone(attempt, How.NEVER_LANDED, "performer")
+            raise
         return attempt
+
+    def _deadline(self, action: Action, watched: bool) -> float | None:
+        """Until when it may stand, by the clock that the processes of a machine share."""
+        own = action.deadline_s if self._trial else None
+        shortest = min((one for one in (own, self._workshop.deadline_s) if one is not None), default=None)
+        return time.monotonic() + shortest if watched and shortest is not None else None
+
+    def _tell_when_due(self, attempt: Attempt) -> None:
+        # After its beginning is written down: the watchdog looks for it there when the time has come.
+        if attempt.deadline_at is not None and self._watch is not None:
+            self._watch.due(attempt.deadline_at)
 
     def _watched(self, action: Action) -> bool:
         return action.risk is Risk.DISRUPTIVE or (self._trial and action.risk is Risk.REVERSIBLE)
@@ -210,12 +291,12 @@ class JournalledPerformer:
                 self._journal.path,
                 self._workshop.leases,
                 self._taken().id,
-                deadline_s=self._deadline_s,
                 grace_s=self._workshop.grace_s,
+                patience=self._workshop.patience,
                 plugins=self._workshop.effects.plugins,
             )
         elif not self._watch.alive():
-            raise EnvironmentFailed("the watchdog died; nothing more is done under this lease, see `opswright undo`")
+            raise EnvironmentFailed(UNWATCHED)
 
     def _performed(self, attempt: Attempt, effect: Effect, permit: Permit) -> Json:
         try:
@@ -250,8 +331,9 @@ class JournalledPerformer:
             if now.how_undone is None and now.lease == last.lease:
                 if now.watched:
                     self._ensure_watch()
-                now = self._resolved(self._attempts.move(now, mine), effect)
-                return now
+                moved = self._attempts.move(now, mine, self._deadline(now.action, now.watched))
+                self._tell_when_due(moved)
+                return self._resolved(moved, effect)
         return self._settled(now, effect)
 
     def _resolved(self, attempt: Attempt, effect: Effect) -> Attempt:
@@ -277,3 +359,7 @@ class JournalledPerformer:
         reason = "it was begun and then cut off; it cannot be known whether it happened, and approving repeats it"
         self._workshop.approvals.ask(action, reason, run=self.scope.run, task=self.scope.task)
         raise ApprovalNeeded(f"{action.effect}: {reason}: opswright approve {action.hash}", action.hash)
+
+
+def _named(action: Action) -> str:
+    return f"{action.effect} ({action.hash[:12]})"

@@ -72,12 +72,18 @@ class Performer(Protocol):
     """What a trial or an adoption changes the world with: permit checked, undo on disk first, exactly once per key."""
 
     def perform(self, action: Action, permit: Permit) -> Json:
-        """Does it and returns the effect's own result."""
+        """Does it and returns the effect's own result; again while it stands, unless other changes came after it."""
+        ...
+
+    def take_back(self, action: Action) -> None:
+        """Undoes it within the trial; it may be performed again under the same permit. The newest change first:
+        ToolFailed names what stands on top, or says that there is nothing to take back.
+        """
         ...
 
     def note(self, name: str, make: Callable[[], Json]) -> Json:
         """What `make` returned the first time, in this process or one that was killed: a long trial's samples are
-        taken once each. Names are unique within the trial.
+        taken once each. Names are unique within the trial. ToolFailed once a deadline of the trial has passed.
         """
         ...
 
@@ -102,7 +108,11 @@ class Adopter(Protocol):
         ...
 
     def result(self, task: Task, history: History, verdict: Verdict) -> Json:
-        """The specialist's result object for the envelope and the receipt, of the best accepted trial (or none)."""
+        """The specialist's result object for the envelope and the receipt.
+
+        Where a trial won, `history` ends with it, however long the search went on, and `verdict` is its own; else the
+        history is whole and the verdict says how the task ended.
+        """
         ...
 
     def verify(self, task: Task, proposal: Proposal) -> Verdict:
@@ -257,7 +267,10 @@ class Manuals(Protocol):
 
 
 class Surroundings(Protocol):
-    """What a task is given of the machine. Opened when it is first used, kept for the session, closed at its end."""
+    """What a task is given of the machine. Opened when it is first used, kept for the session, closed at its end.
+
+    Whatever blocks here (a call in the sandbox, the wait for a lock) raises KeyboardInterrupt when the run is stopped.
+    """
 
     @property
     def live(self) -> bool:
@@ -278,12 +291,21 @@ class Surroundings(Protocol):
         """
         ...
 
-    def hold(self, name: str, open: Callable[[], Held]) -> Held:
-        """What `open` returned the first time in this session: a database connection, a cluster's client."""
+    def hold(
+        self, name: str, open: Callable[[], Held], *, task: str = "", alive: Callable[[Held], bool] = lambda one: True
+    ) -> Held:
+        """What `open` returned the first time in this session: a database connection, a cluster's client.
+
+        Opened again (after closing it) where `alive` says that it died meanwhile. With a `task`'s id it is that task's
+        alone, and closed when the task ends, is stopped or waits for a person.
+        """
         ...
 
-    def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Nobody else on this machine works on what has this name meanwhile; EnvironmentFailed when somebody does."""
+    def exclusive(self, name: str, wait_s: float = 0.0) -> AbstractContextManager[None]:
+        """Nobody else on this machine works on what has this name meanwhile; EnvironmentFailed when somebody still does
+        after `wait_s`. For the whole length of a task: `hold(name, lambda: Exclusive(exclusive(name)), task=task.id)`
+        with `Exclusive` of `agents/locks.py`.
+        """
         ...
 
 
@@ -309,7 +331,8 @@ class Context:
     `say` reports a step of long work; `remaining` is what the task may still spend, for the length of a trial. `note`
     returns what its function returned the first time under that name in this task, in a process that was killed too;
     `trace` puts one more record of a kind into the journal: ids, digests and sizes, never content. `halted(seconds)`
-    waits so long and says whether a person has stopped the work, for whatever waits in a loop.
+    waits so long and says whether a person has stopped the work, for whatever waits in a loop; `on_halt(callback)` has
+    a call that blocks called off then (a connection's cancel), from another thread, until what it returned is called.
     """
 
     models: Models
@@ -319,6 +342,7 @@ class Context:
     say: Callable[[str], None] = lambda message: None
     remaining: Callable[[], Budget] = Budget
     halted: Callable[[float], bool] = field(default_factory=lambda: Halt().asked)
+    on_halt: Callable[[Callable[[], None]], Callable[[], None]] = field(default_factory=lambda: Halt().on_ask)
     tools: Tools = field(default_factory=NoTools)
     note: Callable[[str, Callable[[], Json]], Json] = lambda name, make: make()
     trace: Callable[[str, Mapping[str, Json]], None] = lambda kind, payload: None

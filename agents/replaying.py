@@ -8,7 +8,7 @@ and whose proposal is another is refused so, and `apply` can go by the proposal.
 import json
 from collections.abc import Callable, Mapping
 
-from opswright.agents.outcomes import best_trial, with_cost
+from opswright.agents.outcomes import best_trial, until, with_cost
 from opswright.agents.ports import Specialist, rejected
 from opswright.agents.receipt_form import ReceiptContent
 from opswright.errors import InputError
@@ -46,7 +46,7 @@ def _derive(ports: Specialist, content: ReceiptContent) -> Verdict:
         return rejected("its proposal is not the accepted one of its trials")
     if digest(as_json(best.verdict)) != digest(as_json(content.verdict)):
         return rejected("its verdict is not that of its accepted trial")
-    result = ports.adopter.result(content.task, history, best.verdict)
+    result = ports.adopter.result(content.task, until(history, best), best.verdict)
     result = with_cost(result, best.proposal.tier, content.usage)
     if digest(json.loads(json.dumps(result, default=dict))) != digest(content.result):
         return rejected("its result is not what its trials make")

@@ -9,7 +9,7 @@ from opswright.agents.performer import Workshop
 from opswright.agents.ports import Lesson
 from opswright.agents.receipts import ReceiptContent
 from opswright.knowledge.journal import Journal
-from opswright.nouns import Task, Tier, Verdict
+from opswright.nouns import Task, Tier, Trial, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Services:
 
     `models`: the model tiers that are configured; `learn(task, lessons, verdict, receipt)` stores a judged episode's
     lessons and how the recalled ones did, once however often it is called; `recalled`: ids of the lessons this task
-    was given; `write_receipt` returns the file's path; `say` reports a step.
+    was given; `write_receipt` returns the file's path; `say` reports a step; `finished`: judged trials by run, task and
+    round, so that each is read once.
     """
 
     journal: Journal
@@ -32,3 +33,4 @@ class Services:
     tier: str = "auto"
     dry_run: bool = False
     halt: Halt = field(default_factory=Halt)
+    finished: dict[tuple[str, str, int], Trial] = field(default_factory=dict)

@@ -46,7 +46,7 @@ class Bench:
 
     def episode(self, state: LoopState) -> Episode:
         """The task's records."""
-        return Episode(self.services.journal, state["run"], state["task"])
+        return Episode(self.services.journal, state["run"], state["task"], self.services.finished)
 
     def current(self, state: LoopState) -> tuple[Episode, int, Proposal]:
         """The task's records, the round, and its proposal."""
@@ -55,9 +55,9 @@ class Bench:
         assert answer is not None and answer.proposal is not None  # `ask` wrote it before its checkpoint
         return episode, number, answer.proposal
 
-    def performer(self, state: LoopState, stage: str, deadline_s: float | None = None) -> JournalledPerformer:
+    def performer(self, state: LoopState, stage: str) -> JournalledPerformer:
         """The performer of a trial or the adoption; the same one in every node of this process."""
-        return self.services.work.scope(state["run"], state["task"], stage, deadline_s)
+        return self.services.work.scope(state["run"], state["task"], stage)
 
     def say(self, message: str) -> None:
         """Reports a step."""

@@ -46,7 +46,7 @@ class Undoer:
 
     def open(self) -> Iterator[Attempt]:
         """Changes that were neither undone nor adopted, of running owners too, oldest first."""
-        return (attempt for attempt in self._attempts.all() if attempt.open and attempt.undo is not None)
+        return (attempt for attempt in self._attempts.open() if attempt.undo is not None)
 
     def undo(self, id: int, force: bool = False) -> Undone:
         """Takes one change back, adopted or left over.

@@ -160,7 +160,7 @@ def _reply(applied: "Applied", journal: "Journal") -> Reply:
     from opswright.agents.attempts import Attempts
 
     hashes = {action.hash for action in applied.actions}
-    adopted = [one for one in Attempts(journal).all() if one.kept and one.how_undone is None]
+    adopted = [one for one in Attempts(journal).standing() if one.kept]
     ids = [one.seq for one in adopted if one.action.hash in hashes]
     result: Json = {
         "applied": not applied.already,

@@ -60,6 +60,9 @@ class Nobody:
     def perform(self, action: Action, permit: Permit) -> Json:
         raise AssertionError(f"performed {action}")
 
+    def take_back(self, action: Action) -> None:
+        raise AssertionError(f"took back {action}")
+
     def note(self, name: str, make: Callable[[], Json]) -> Json:
         raise AssertionError(f"noted {name}")
 

@@ -161,7 +161,7 @@ def _undo(conversation: Conversation, rest: str) -> None:
 
     screen, journal = conversation.screen, conversation.journal
     if not rest:
-        standing = [one for one in Attempts(journal).all() if one.undo is not None and one.how_undone is None]
+        standing = [one for one in Attempts(journal).standing() if one.undo is not None]
         for one in standing[-SHOWN:]:
             screen.text(f"{one.seq:>6}  {'adopted' if one.kept else 'open   '}  {inline(_subject(one))}")
         screen.dim("/undo ID takes one back" if standing else "nothing to undo")
