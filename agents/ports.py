@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from opswright.sandboxes.environments.ports import Environment
     from opswright.sandboxes.ports import Sandbox
+    from opswright.settings import Section
     from opswright.tools.models.toolcalls import Reply, Tool
 
 
@@ -333,6 +334,7 @@ class Context:
     `trace` puts one more record of a kind into the journal: ids, digests and sizes, never content. `halted(seconds)`
     waits so long and says whether a person has stopped the work, for whatever waits in a loop; `on_halt(callback)` has
     a call that blocks called off then (a connection's cancel), from another thread, until what it returned is called.
+    `settings` is the specialist's own section, an instance of the class that its manifest names.
     """
 
     models: Models
@@ -346,6 +348,7 @@ class Context:
     tools: Tools = field(default_factory=NoTools)
     note: Callable[[str, Callable[[], Json]], Json] = lambda name, make: make()
     trace: Callable[[str, Mapping[str, Json]], None] = lambda kind, payload: None
+    settings: "Section | None" = None
 
 
 def rejected(reason: str, **evidence: Json) -> Verdict:

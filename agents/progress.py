@@ -29,6 +29,16 @@ def nobody(step: Step) -> None:
     """For runs that nobody looks at."""
 
 
+def both(first: Report, second: Report) -> Report:
+    """Tells the one and the other."""
+
+    def report(step: Step) -> None:
+        first(step)
+        second(step)
+
+    return report
+
+
 def step_of(planned: Planned, phase: Phase, message: str = "", status: str = "") -> Step:
     """A step of a planned task."""
     return Step(planned.id, planned.specialist, planned.goal, phase, message, status, planned.after)

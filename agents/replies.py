@@ -1,6 +1,7 @@
 """Between a command and a run: what the shared options choose, who answers approvals, what is printed of a run."""
 
 from opswright.agents.results import RunResult
+from opswright.agents.stopping import interrupts
 from opswright.agents.wiring import Choices, Doors
 from opswright.console import Failure, Options, Reply, Status, person
 from opswright.errors import Exit
@@ -14,8 +15,8 @@ def choices_of(options: Options) -> Choices:
 
 
 def doors_of(options: Options) -> Doors:
-    """A run's doors for a command: progress on stderr, and questions where a person sits at a terminal."""
-    return Doors(say=options.progress, ask=person(options.format))
+    """A run's doors for a command: progress on stderr, questions where a person sits at a terminal, and Ctrl-C."""
+    return Doors(say=options.progress, ask=person(options.format), interrupts=interrupts)
 
 
 def reply_of(run: RunResult, text: str | None = None) -> Reply:

@@ -18,12 +18,13 @@ from opswright.agents.checkpoints import DURABILITY
 from opswright.agents.episode import Episode
 from opswright.agents.files import File, read_file, read_files
 from opswright.agents.ledger import carried_over, rows_of
+from opswright.agents.loading import sections_of
 from opswright.agents.locks import held, run_lock
 from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.outcomes import RESUMABLE, TaskOutcome, read_outcome
 from opswright.agents.planning import inputs_of, plan_request, to_be_stored, with_roles
 from opswright.agents.plans import Plan, Planned, plan_of_tasks, read_plan
-from opswright.agents.progress import nobody
+from opswright.agents.progress import Report, both, nobody
 from opswright.agents.receipts import check_target
 from opswright.agents.results import Question, RunResult, stand_of
 from opswright.agents.supervisor import STEP_LIMIT, Supervisor, build_supervisor
@@ -58,6 +59,7 @@ def start(
     if choices.receipt is not None:
         check_target(choices.receipt)  # before anything is done that would then have no receipt
     manifests = read_manifests(doors.specialists)
+    sections_of(manifests, settings)  # a mistake in them is told before anything is written
     following = following or Following()
     journal, run = doors.journal(settings.journal_path), following.run or new_run_id()
     texts = to_be_stored([one if isinstance(one, File) else read_files([one])[0] for one in files], manifests)
@@ -172,16 +174,28 @@ def _run(run: _Run) -> RunResult:
 
 
 def _attempt(run: _Run, attempt: int) -> RunResult:
-    surroundings = run.doors.surroundings or SessionSurroundings(run.settings)
-    with contextlib.nullcontext() if run.doors.surroundings else surroundings:
-        return _attempt_within(run, attempt, surroundings)
+    with run.doors.interrupts(run.doors.halt) as saw:
+        if run.doors.surroundings is not None:
+            return _attempt_within(run, attempt, run.doors.surroundings, saw)
+        own = SessionSurroundings(run.settings)
+        try:
+            return _attempt_within(run, attempt, own, saw)
+        finally:
+            for problem in own.close():
+                run.doors.say(problem)
 
 
-def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings) -> RunResult:
+def _attempt_within(run: _Run, attempt: int, surroundings: SessionSurroundings, saw: Report) -> RunResult:
     wiring = wire(run.settings, run.choices, run.manifests, run.journal, run.id, run.doors, surroundings)
-    report = run.doors.report or nobody
     supervisor = Supervisor(
-        run.journal, lambda: _plan(run, wiring), lambda *work: _inputs(run, *work), wiring.loop, report
+        run.journal,
+        lambda: _plan(run, wiring),
+        lambda *work: _inputs(run, *work),
+        wiring.loop,
+        both(saw, run.doors.report or nobody),
+        run.doors.halt,
+        wiring.surroundings_of_run.release,
+        run.doors.say,
     )
     with (
         run.doors.checkpoints(run.settings) as saver,

@@ -8,11 +8,12 @@ and loses nobody else's result.
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypedDict
 
 from opswright.agents.answers import word
 from opswright.agents.episode import TASK, Episode
+from opswright.agents.halting import Halt
 from opswright.agents.outcomes import ACCEPTED, REJECTED, RESUMABLE, TaskOutcome, failed, read_outcome
 from opswright.agents.plans import Plan, Planned
 from opswright.agents.progress import Report, nobody, step_of
@@ -39,7 +40,8 @@ class Supervisor:
     """The nodes of the supervisor's graph.
 
     `plan()` finds the run's plan (again after a kill); `inputs(planned, earlier)` makes a task's inputs; `loop(task)`
-    is the compiled loop for one task; `report` is told of each task's steps.
+    is the compiled loop for one task; `report` is told of each task's steps; `release(task)` closes what was held for a
+    task and returns what could not be closed, for `say`. What goes wrong once `halt` was asked comes of that.
     """
 
     journal: Journal
@@ -47,6 +49,9 @@ class Supervisor:
     inputs: Callable[[Planned, Sequence[TaskOutcome]], Mapping[str, Json]]
     loop: Callable[[Task], Any]
     report: Report = nobody
+    halt: Halt = field(default_factory=Halt)
+    release: Callable[[str], Sequence[str]] = lambda task: ()
+    say: Callable[[str], None] = lambda message: None
 
     def plan_tasks(self, state: RunState) -> dict[str, Any]:
         """Which tasks, and which waits for which."""
@@ -78,9 +83,17 @@ class Supervisor:
             except GraphInterrupt:
                 self.report(step_of(planned, "working", "waits for your answer, asked when the others are done"))
                 raise
-            except OpswrightError as error:
+            except Exception as error:
+                if self.halt.asked():
+                    self.say(f"{planned.specialist}, while it was stopped: {error}")
+                    raise KeyboardInterrupt from error
+                if not isinstance(error, OpswrightError):
+                    raise
                 outcome = failed(id, planned.specialist, planned.goal, error)
                 episode.write_outcome(attempt, outcome.as_json())
+            finally:
+                for problem in self.release(id):
+                    self.say(problem)
             ended = episode.outcome(attempt)
             if ended is not None:
                 self.report(step_of(planned, "ended", ended["reason"], ended["status"]))

@@ -15,17 +15,17 @@ from opswright.agents.effects import Effects
 from opswright.agents.episode import Episode
 from opswright.agents.halting import Halt
 from opswright.agents.ledger import Ledger, carried_over, rows_of
-from opswright.agents.loading import build
+from opswright.agents.loading import build, sections_of, settings_of
 from opswright.agents.loop import build_loop
 from opswright.agents.manifests import Manifest, read_manifests
 from opswright.agents.manuals import SessionManuals, open_embedder
 from opswright.agents.performer import Workshop
 from opswright.agents.ports import Context, Models, Specialist
-from opswright.agents.progress import Report, Step
+from opswright.agents.progress import Report, Step, nobody
 from opswright.agents.receipts import ReceiptContent, read_receipt, write_receipt, written_key
 from opswright.agents.remembering import TaskMemory
 from opswright.agents.services import Services
-from opswright.agents.surroundings import SessionSurroundings
+from opswright.agents.surroundings import RunSurroundings, SessionSurroundings
 from opswright.errors import ConfigError
 from opswright.knowledge.journal import Journal
 from opswright.knowledge.reflections import Reflections
@@ -110,7 +110,8 @@ class Doors:
     opens the saver (`checkpoints.in_memory` for runs that nobody will resume), `journal` the journal; `surroundings`:
     a session's own, shared by its runs and closed by whoever made them; a run without any makes and closes its own;
     `ledger`: that of the session a run is a turn of, above the run's own; `report` is told of each task's steps, which
-    then are not said as well; `halt` stops the run.
+    then are not said as well; `halt` stops the run; `interrupts` watches for the person who asks for that while the run
+    is at work (`stopping.interrupts`), and is told of its tasks' steps.
     """
 
     say: Callable[[str], None] = lambda message: None
@@ -123,6 +124,7 @@ class Doors:
     ledger: Ledger | None = None
     report: Report | None = None
     halt: Halt = field(default_factory=Halt)
+    interrupts: Callable[[Halt], AbstractContextManager[Report]] = lambda halt: contextlib.nullcontext(nobody)
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,15 @@ class Wiring:
             models=models,
             memory=memory,
             manuals=self.manuals,
-            surroundings=self.surroundings,
+            surroundings=self.surroundings_of_run,
             say=lambda message: say(f"{manifest.name}: {message}"),
             remaining=lambda: ledger.remaining,
             halted=self.halt.asked,
+            on_halt=self.halt.on_ask,
             tools=DeclaredTools(manifest, self.workshop.effects),
             note=episode.note,
             trace=lambda kind, payload: episode.trace(kind, dict(payload)),
+            settings=settings_of(manifest, self.settings),
         )
         specialist = build(manifest, context)
         services = Services(
@@ -178,6 +182,11 @@ class Wiring:
             halt=self.halt,
         )
         return build_loop(specialist, manifest, services)
+
+    @property
+    def surroundings_of_run(self) -> RunSurroundings:
+        """The session's, for this run."""
+        return RunSurroundings(self.surroundings, self.run, self.halt)
 
     def _saying(self, task: Task) -> Callable[[str], None]:
         """How a task says what it does: as a step of its own where somebody looks at steps, else as a line."""
@@ -286,6 +295,7 @@ def specialists_of(
     """
     doors = doors or Doors()
     manifests, effects = read_manifests(doors.specialists), Effects(doors.effects)
+    sections = sections_of(manifests, settings)
     surroundings = doors.surroundings or SessionSurroundings(settings)
     manuals = SessionManuals(settings, journal, Ledger(settings.budget.session(), time.monotonic), doors.say)
     built: dict[str, Specialist] = {}
@@ -302,6 +312,7 @@ def specialists_of(
                 say=lambda message: doors.say(f"{name}: {message}"),
                 halted=doors.halt.asked,
                 tools=DeclaredTools(manifests[name], effects),
+                settings=sections.get(name),
             )
             built[name] = build(manifests[name], context)
         return manifests[name], built[name]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
+from opswright.console.leaving import leave, others_at_work
 from opswright.console.options import COMMAND_KEY, FORMAT_KEY, command_name
 from opswright.console.output import OutputClosed, emit
 from opswright.console.reply import Failure, Format, Reply, Status, failed
@@ -27,11 +28,25 @@ _MACHINE = {
 def main() -> NoReturn:
     """The console script."""
     signal.signal(signal.SIGTERM, _stopped)  # ended by its supervisor or a shutdown: as cleanly as by Ctrl-C
-    sys.exit(run(sys.argv[1:]))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else ignored, as in the background of a shell
+        signal.signal(signal.SIGINT, _stopped)
+    code = run(sys.argv[1:])
+    if code == Exit.INTERRUPTED and others_at_work():  # threads that did not stop in time, and change nothing any more
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _stopped(number: int, frame: object) -> NoReturn:
+    """The first one ends the command, the second one the program (a run has its own: agents/stopping.py)."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(one) is _stopped:
+            signal.signal(one, _left)
     raise KeyboardInterrupt
+
+
+def _left(number: int, frame: object) -> NoReturn:
+    leave()
 
 
 def run(arguments: Sequence[str]) -> int:

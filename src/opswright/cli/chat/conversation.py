@@ -20,19 +20,22 @@ from opswright.agents.results import RunResult
 from opswright.agents.routing import read_fields
 from opswright.agents.runs import Following, new_run_id, resume, start
 from opswright.agents.sessions import INTERRUPTED, TALK, Session, Sessions, Turn, WorkingTime
+from opswright.agents.stopping import Stopping
 from opswright.agents.surroundings import SessionSurroundings
 from opswright.agents.wiring import Choices, Doors, NoModels, gateway_of
 from opswright.cli.chat.attachments import attached, marks, named_in, read_attached
 from opswright.cli.chat.lines import TaskLines
 from opswright.cli.chat.screen import Screen
-from opswright.cli.chat.stopping import Stopping
 from opswright.cli.chat.terminal import echo
+from opswright.console.leaving import LEFT
 from opswright.errors import InputError, OpswrightError
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Budget, Tier, Usage
 
 if TYPE_CHECKING:
     from opswright.console import Options
+
+_LEFT = f"{LEFT}, `opswright -c` goes on"
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class Conversation:
     def _through(self, turn: Turn, work: Callable[[Doors], _Ended]) -> None:
         """Shows the work of a turn, stops it when it is asked to, and writes down how it ended."""
         halt, lines = Halt(), TaskLines()
-        stopping = Stopping(halt, lines.stopping)
+        stopping = Stopping(halt, lines.stopping, left=_LEFT)
         self.screen.lines = lines
 
         def report(step: Step) -> None:

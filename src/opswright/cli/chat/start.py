@@ -41,7 +41,7 @@ def chat(options: Options, session: str | None = None, last: bool = False, doors
     from opswright.agents.sessions import Sessions, hold
     from opswright.cli.chat.conversation import Conversation
     from opswright.cli.chat.screen import Screen
-    from opswright.cli.chat.stopping import others_at_work
+    from opswright.console.leaving import others_at_work
     from opswright.knowledge.journal import Journal
 
     sessions = Sessions(Journal(options.settings.journal_path))

@@ -39,11 +39,3 @@ def forget_typed() -> None:
     """Throws away what was typed so far: it was not typed to answer what is asked now."""
     with contextlib.suppress(termios.error):
         termios.tcflush(0, termios.TCIFLUSH)
-
-
-def saved() -> "list[object] | None":
-    """The terminal's state, for whoever leaves in a hurry."""
-    try:
-        return list(termios.tcgetattr(0))
-    except termios.error:
-        return None
