@@ -79,7 +79,7 @@ def latest_by_specialist(facts: Sequence[Facts]) -> Mapping[str, tuple[Turn, Tas
 
 def _outcome_json(outcome: TaskOutcome) -> dict[str, Json]:
     told: dict[str, Json] = {"specialist": outcome.specialist, "ended": outcome.status, "reason": outcome.reason}
-    told["written"] = outcome.adopted
+    told["written_in_this_turn"] = outcome.adopted
     said = outcome.result.get("summary") if isinstance(outcome.result, dict) else None
     if isinstance(said, str) and said:
         told["said"] = _short(said)
@@ -92,9 +92,14 @@ def _outcome_json(outcome: TaskOutcome) -> dict[str, Json]:
 
 def _change_json(change: Attempt) -> dict[str, Json]:
     what = str(change.action.arguments.get("path", "")) or change.action.effect
-    undone = None if change.how_undone is None else change.how_undone.value
-    return {"undo_id": change.seq, "effect": change.action.effect, "what": what, "undone": undone}
+    told: dict[str, Json] = {"undo_id": change.seq, "effect": change.action.effect, "what": what}
+    stands = change.how_undone is None
+    return {**told, "stands_now": stands} | ({} if stands else {"undone": str(change.how_undone)})
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_SUMMARY else f"{text[:LONGEST_SUMMARY]} ..."
+    """Its beginning and its end, where the proofs are."""
+    if len(text) <= LONGEST_SUMMARY:
+        return text
+    head = LONGEST_SUMMARY // 3
+    return f"{text[:head]}\n... (left out) ...\n{text[head - LONGEST_SUMMARY :]}"
