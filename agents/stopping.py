@@ -30,8 +30,9 @@ class LetGo(KeyboardInterrupt):
 class Stopping:
     """One run's interrupts, watched for in the main thread.
 
-    `said` shows that it stops; it may interrupt a print. `left` is the last line of whoever leaves at once. `signals`:
-    which count. `stays`: the program goes on after a run that was stopped, with the handlers it had before.
+    `said` shows that it stops; it may interrupt a print, or come from another thread. `left` is the last line of
+    whoever leaves at once. `signals`: which count. `stays`: the program goes on after a run that was stopped, with the
+    handlers it had before.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Stopping:
         self._halt, self._said, self._grace_s, self._left = halt, said, grace_s, left
         self._signals, self._stays = signals, stays
         self._elsewhere: set[str] = set()  # tasks whose work is in another thread
-        self._interrupted_once = False
+        self._interrupted_once = self._told = False
         self._terminal: Any = None
 
     def saw(self, step: Step) -> None:
@@ -100,6 +101,7 @@ class Stopping:
             if number[0] in signals:
                 heard += 1
                 self._halt.ask()
+                self._tell()
                 if heard > 1:
                     self._leave()
 
@@ -108,10 +110,16 @@ class Stopping:
             self._leave()
         self._interrupted_once = True
         self._halt.ask()
-        self._said()
+        self._tell()
         if self._elsewhere:  # this thread only waits for others; were it at work itself, its clean-up takes its time
             signal.setitimer(signal.ITIMER_REAL, self._grace_s)
         raise KeyboardInterrupt
+
+    def _tell(self) -> None:
+        """Once, by whoever hears it first."""
+        if not self._told:
+            self._told = True
+            self._said()
 
     def _waited_enough(self, number: int, frame: object) -> NoReturn:
         raise LetGo

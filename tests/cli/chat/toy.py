@@ -1,9 +1,11 @@
 """A toy specialist, copied into a plug-in folder of the test under the folder's name. What it does is in the request:
 
 `write FILE` adopts a change, `try FILE` makes one in its trial, `wait` blocks on an event that nobody sets, `patiently`
-waits for the person to stop it, `reject` is rejected.
+waits for the person to stop it, `reject` is rejected. `blocks` is in a library's call that no signal ends, and can be
+called off; `deaf` in one that cannot.
 """
 
+import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +32,15 @@ def inputs(goal: str, files: Sequence[Any]) -> dict[str, Any]:
 def _path_after(word: str, task: Any) -> Path | None:
     words = str(task.inputs["goal"]).split()
     return Path(words[words.index(word) + 1].strip(".,")) if word in words else None
+
+
+def _block(context: Context | None) -> None:
+    base = sqlite3.connect(":memory:", check_same_thread=False)
+    unregister = context.on_halt(base.interrupt) if context else lambda: None
+    try:
+        base.execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n").fetchone()
+    finally:
+        unregister()
 
 
 class Toy:
@@ -59,6 +70,8 @@ class Toy:
             threading.Event().wait()
         while "patiently" in words and not self._context.halted(60.0):
             pass
+        if words & {"blocks", "deaf"}:
+            _block(self._context if "blocks" in words else None)
         return Observation(proposal.id, {})
 
     def judge(self, task: Any, history: Any) -> Any:
