@@ -3,6 +3,7 @@
 name = "policy"
 summary = "Repairs, compares and explains cloud access policies."
 specialist = ".specialist:build"          # module:attribute; a leading dot is the specialist's own folder
+settings = ".settings:PolicySettings"     # optional: a settings.Section, for [specialists.policy] of the settings
 
 tools = ["iam", "files"]
 
@@ -72,6 +73,7 @@ class Manifest:
     tiers: tuple[Tier, ...] = tuple(Tier)
     rounds: Mapping[Tier, int] = field(default_factory=lambda: dict(ROUNDS))
     tools: tuple[str, ...] = ()
+    settings: str | None = None
 
 
 def own_folder() -> Path:
@@ -110,7 +112,7 @@ def read_manifest(path: Path) -> Manifest:
 def parse_manifest(data: Mapping[str, Any], path: Path) -> Manifest:
     """The manifest a TOML document describes; `path` is for messages and for the folder it stands in."""
     table = _Table(data, str(path))
-    known = ("name", "summary", "specialist", "commands", "routing", "risk", "tiers", "tools")
+    known = ("name", "summary", "specialist", "commands", "routing", "risk", "tiers", "tools", "settings")
     table.only(*known)
     folder = path.parent
     summary = table.text("summary")
@@ -130,6 +132,7 @@ def parse_manifest(data: Mapping[str, Any], path: Path) -> Manifest:
         tiers=tiers.tiers("order") or tuple(Tier),
         rounds=_rounds(tiers.table("rounds")),
         tools=tuple(table.texts("tools")),
+        settings=table.target("settings") if "settings" in table.data else None,
     )
 
 

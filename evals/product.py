@@ -6,12 +6,19 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opswright.errors import BudgetSpent, EnvironmentFailed, Exit, RecordingMissing
 from opswright.evals.suites import Case, Setup
 from opswright.nouns import Budget, Json, Task
-from opswright.settings import ApprovalSettings, Limits, ModelSettings, Settings
+from opswright.settings import (
+    ApprovalSettings,
+    CheckpointSettings,
+    Limits,
+    ModelSettings,
+    Settings,
+    SigningSettings,
+)
 
 if TYPE_CHECKING:
     from opswright.agents.files import File
@@ -130,17 +137,19 @@ def case_settings(
     setup: Setup, state: Path, tier: str, budget: Budget = CASE_BUDGET, approvals: ApprovalSettings | None = None
 ) -> Settings:
     """Settings of one run: own state, memory empty, no signature, models as `model_settings` says."""
-    known = setup.settings
-    return Settings(
-        state_dir=state,
-        cache_dir=state / "cache",
-        config_dir=known.config_dir,
-        budget=known.budget.model_copy(update={"usd": budget.usd, "tokens": budget.tokens, "task": Limits()}),
-        models=model_settings(setup, tier),
-        approvals=approvals or ApprovalSettings(),
-        sandbox=known.sandbox,
-        memory=known.memory,
-    )
+    own: dict[str, Any] = {
+        "tier": "auto",
+        "state_dir": state,
+        "cache_dir": state / "cache",
+        "budget": setup.settings.budget.model_copy(
+            update={"usd": budget.usd, "tokens": budget.tokens, "task": Limits()}
+        ),
+        "models": model_settings(setup, tier),
+        "approvals": approvals or ApprovalSettings(),
+        "checkpoints": CheckpointSettings(),
+        "signing": SigningSettings(),
+    }
+    return setup.settings.model_copy(update=own)
 
 
 def model_settings(setup: Setup, tier: str = "auto") -> ModelSettings:

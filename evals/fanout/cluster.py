@@ -1,10 +1,7 @@
 """Cases on the workers of a dask cluster that somebody else runs; TLS beyond this machine, and no server of ours."""
 
 import contextlib
-import ipaddress
-import logging
 import pickle
-import socket
 import threading
 import time
 import uuid
@@ -12,12 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from opswright.errors import ConfigError, EnvironmentFailed, InputError
+from opswright.errors import EnvironmentFailed
 from opswright.evals.fanout.one import Load, Outcome, failed, run_one
 from opswright.evals.suites import Case
 from opswright.nouns import Json
+from opswright.sandboxes.cluster import check_address, connect
 
 CONNECT_S = 15.0
 LOOK_S = 2.0  # how often it is looked whether there still are workers
@@ -25,28 +22,6 @@ GONE_S = 60.0  # how long there may be none, so that one which died can be start
 AHEAD = 2  # cases handed out for each thread of a worker
 OPTION = "--workers"
 _alone = threading.Lock()  # in a worker: cases measure time and set signals, so they run one after the other
-
-
-def check_address(address: str) -> str:
-    """The address with its scheme. Raises InputError unless it is `tls://` or a loopback address."""
-    whole = address if "://" in address else f"tcp://{address}"
-    try:
-        parts = urlsplit(whole)
-        host, known = parts.hostname, parts.scheme in ("tcp", "tls") and bool(parts.port)
-    except ValueError:  # a port that is no number
-        host, known = None, False
-    if not known or not host:
-        raise InputError(f"must be tls://HOST:PORT, or tcp://127.0.0.1:PORT, not {address!r}", OPTION)
-    if parts.scheme == "tcp" and not _is_loopback(host):
-        raise InputError(f"{address} is not on this machine, so it must be tls://: tcp is not safe", OPTION)
-    return whole
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextlib.contextmanager
@@ -62,7 +37,7 @@ def outcomes(
     `fingerprint` is computed on every worker and must say the same as here: other code or data would give other rows.
     Raises EnvironmentFailed when the scheduler does not answer, has no workers or goes away; what a case raised.
     """
-    client = _connect(check_address(address))
+    client = connect(check_address(address, OPTION), CONNECT_S, OPTION)
     fan = _Fan(client, pickle.dumps((load, fingerprint)), fingerprint(), gone_s)
     try:
         with _plain_errors(address):
@@ -70,33 +45,6 @@ def outcomes(
             yield fan.outcomes(cases)
     finally:
         fan.stop()
-
-
-def _connect(address: str) -> Any:
-    try:
-        import distributed
-    except ImportError as error:
-        raise ConfigError("needs more packages: pip install 'opswright[cluster]'", OPTION) from error
-    _silence()
-    try:
-        parts = urlsplit(address)
-        with socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_S):
-            pass  # dask itself would try a refused connection again and again
-        # Keys and certificates come from dask's own configuration (DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on).
-        library: Any = distributed
-        security = library.Security(require_encryption=True) if address.startswith("tls://") else None
-        return library.Client(address, timeout=CONNECT_S, security=security)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise EnvironmentFailed(f"no dask scheduler answers at {address}: {reason}") from None
-
-
-def _silence() -> None:
-    """They report lost connections by themselves, at length, each module with a handler of its own."""
-    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
-    for name in ("distributed", "tornado", "asyncio", *names):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [logging.NullHandler()], False
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from opswright.errors import EnvironmentFailed, InputError
-from opswright.evals.fanout.cluster import check_address, outcomes
+from opswright.evals.fanout.cluster import OPTION, outcomes
 from opswright.evals.runner import Sent
 from opswright.evals.suites import Case, Summary
 from opswright.nouns import Json
+from opswright.sandboxes.cluster import check_address
 from tests.processes import wait_for
 
 from .dask_cluster import cluster
@@ -165,7 +166,7 @@ def test_tls_with_certificates_from_dasks_own_configuration(tmp_path: Path) -> N
 @pytest.mark.parametrize("address", ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tcp://example.org:8786"])
 def test_beyond_this_machine_only_tls(address: str) -> None:
     with pytest.raises(InputError, match="not on this machine"):
-        check_address(address)
+        check_address(address, OPTION)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_beyond_this_machine_only_tls(address: str) -> None:
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(InputError, match="must be tls://HOST:PORT"):
-        check_address(address)
+        check_address(address, OPTION)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,7 @@ def test_what_is_no_address(address: str) -> None:
     ],
 )
 def test_addresses(address: str, whole: str) -> None:
-    assert check_address(address) == whole
+    assert check_address(address, OPTION) == whole
 
 
 @pytest.mark.parametrize(

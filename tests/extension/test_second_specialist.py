@@ -154,6 +154,42 @@ def test_its_receipt_is_verified_live_and_applied_later(gardener: Gardener) -> N
     assert gardener.controller == COLD
 
 
+def test_it_has_settings_of_its_own(gardener: Gardener) -> None:
+    shown = gardener("config", "--json").envelope()["result"]["specialists.greenhouse.days"]
+    assert shown == {"value": 4, "source": "default"}
+    config = Path(gardener.program.environment["HOME"]) / ".config/opswright/config.toml"
+    config.parent.mkdir(parents=True)
+    project = gardener.program.folder / ".opswright.toml"
+
+    def pairs(own: str, theirs: str = "") -> int:
+        config.write_text(own)
+        project.write_text(theirs)
+        ran = gardener("greenhouse", "tune", "controller.json", "--yes", "--json")
+        if ran.code:
+            assert ran.code == 2 and gardener.controller == COLD
+            return -len(ran.error_line().splitlines())
+        (change,) = gardener("undo", "--json").envelope()["result"]["standing"]
+        assert gardener("undo", str(change["id"])).code == 0
+        receipt = json.loads(Path(ran.envelope()["receipts"][0]).read_text())
+        return len(receipt["evidence"]["trials"][-1]["observation"]["values"]["pairs"])
+
+    table = "[specialists.greenhouse]\n"
+    assert pairs(f"{table}days = 5") == 5
+    assert pairs(f"{table}days = 5", f"{table}days = 2") == 2
+    assert "config.toml:2" in gardener("config", "--json").stdout.replace(".opswright.toml", "config.toml")
+    for own, theirs, said in (
+        (f"{table}days = 5", f"{table}days = 6", "may only narrow, and `specialists.greenhouse.days` = 6 is more than 5"),
+        (f"{table}days = 99", "", "setting `specialists.greenhouse.days`: Input should be less"),
+        (f"{table}weeks = 1", "", "unknown setting `specialists.greenhouse.weeks`"),
+        ("", f"{table}weeks = 1", "unknown setting `specialists.greenhouse.weeks`"),
+        ("[specialists.nobody]\nx = 1", "", "there is no such specialist"),
+        ("[specialists]\ngreenhouse = 1", "", "setting `specialists.greenhouse`"),
+        ("", "[specialists]\ngreenhouse = 1", "setting `specialists`: must be tables"),
+    ):
+        assert pairs(own, theirs) == -1
+        assert said in gardener("config").error_line(), said
+
+
 def test_a_request_in_words_reaches_it_and_waits_for_a_person(gardener: Gardener) -> None:
     asked = gardener("-p", "Make the tomatoes in the greenhouse grow faster", "--file", "controller.json", "--json")
     assert asked.code == 5 and gardener.controller == COLD

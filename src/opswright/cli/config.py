@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from opswright.console import Options, Reply, Status, common_options, heading, v
 from opswright.console.options import add_common_options, read_options
 from opswright.nouns import Json
 from opswright.redaction import Redactor
-from opswright.settings import Settings
+from opswright.settings import Section, Settings
 
 
 @click.group(invoke_without_command=True)
@@ -25,7 +25,13 @@ def config(context: click.Context, /, **_: object) -> Reply | None:
     Your own file is config.toml in the configuration folder; a project's .opswright.toml may only narrow; variables
     OPSWRIGHT_… and flags come last. Secrets are never settings: they stay in the environment.
     """
-    return None if context.invoked_subcommand else _table(read_options(context).settings)
+    from opswright.agents.loading import sections_of
+    from opswright.agents.manifests import read_manifests
+
+    if context.invoked_subcommand:
+        return None
+    settings = read_options(context).settings
+    return _table(settings, sections_of(read_manifests(), settings))
 
 
 @config.command()
@@ -50,8 +56,11 @@ def key(options: Options, file: Path | None) -> Reply:
     return Reply(Status.DONE, {"key_file": str(path), "public": public}, "\n".join(lines))
 
 
-def _table(settings: Settings) -> Reply:
-    rows = [(name, value, str(settings.sources(name))) for name, value in shown(settings)]
+def _table(settings: Settings, sections: Mapping[str, Section]) -> Reply:
+    found = dict(shown(settings))
+    for name, section in sections.items():
+        found |= dict(_leaves(section, f"specialists.{name}."))
+    rows = [(name, value, str(settings.sources(name))) for name, value in found.items()]
     result = {name: {"value": value, "source": source} for name, value, source in rows}
     name_width = max(len(name) for name, _, _ in rows)
     value_width = min(48, max(len(_text(value)) for _, value, _ in rows))
@@ -64,12 +73,14 @@ def _table(settings: Settings) -> Reply:
 
 
 def shown(settings: Settings) -> Iterator[tuple[str, Json]]:
-    """Every setting by dotted name, as JSON; passwords inside addresses are cut out."""
+    """Every setting by dotted name but the specialists' own, as JSON; passwords inside addresses are cut out."""
     yield from _leaves(settings, "")
 
 
 def _leaves(section: BaseModel, prefix: str) -> Iterator[tuple[str, Json]]:
     for field in type(section).model_fields:
+        if isinstance(section, Settings) and field == "specialists":
+            continue
         value = getattr(section, field)
         name = prefix + field
         if isinstance(value, BaseModel):

@@ -72,7 +72,7 @@ def load_settings(
     """
     layers = Layers(dict(os.environ) if environment is None else environment, folder or Path.cwd())
     values, sources = layers.merged(flags or {})
-    return build(values, sources)
+    return build(values, sources, layers.project_specialists)
 
 
 class Layers:
@@ -81,6 +81,7 @@ class Layers:
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self._environment = environment
         self._folder = folder
+        self.project_specialists: dict[str, dict[str, Json]] = {}
 
     def merged(self, flags: Mapping[str, Any]) -> tuple[dict[str, Json], dict[str, Source]]:
         """The nested values of all layers and, by dotted name, where each came from."""
@@ -90,6 +91,9 @@ class Layers:
         project_file = find_project_file(self._folder)
         if project_file is not None:
             project, places = read_file(project_file, "project file")
+            self.project_specialists = _tables(project, places)
+            for name, table in self.project_specialists.items():
+                _set_sources(sources, {"specialists": {name: table}}, places)
             narrow(project, places, build(values, sources))
             _merge(values, project)
             _set_sources(sources, project, places)
@@ -123,6 +127,14 @@ class Layers:
         found, places = read_file(file, layer)
         _merge(values, found)
         _set_sources(sources, found, places)
+
+
+def _tables(project: dict[str, Json], places: Mapping[str, Source]) -> dict[str, dict[str, Json]]:
+    """Takes the specialists' tables out of a project file's values."""
+    tables = project.pop("specialists", {})
+    if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
+        raise ConfigError("setting `specialists`: must be tables, [specialists.NAME]", places["specialists"].place)
+    return tables
 
 
 def find_project_file(folder: Path) -> Path | None:

@@ -17,11 +17,20 @@ OPENAI = "openai/"  # LiteLLM's prefix for OpenAI itself and for every endpoint 
 ONLY_MODEL = f"{OPENAI}*"  # the one model that the endpoint offers, found out when it is first asked
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of the settings: frozen, no unknown keys. A specialist's own derives it too (see its manifest)."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    def widens(self, name: str, value: Json) -> str:
+        """Why a project file must not set this to `value` where the user has it as it is here; empty where it may.
 
-class Limits(_Section):
+        Asked of specialists' sections alone; one that lets a project narrow something says so here.
+        """
+        return "is not for a project to set"
+
+
+class Limits(Section):
     """Hard limits; an absent one, and `inf`, is unlimited."""
 
     usd: float | None = Field(default=None, ge=0)
@@ -48,7 +57,7 @@ class BudgetSettings(Limits):
         return self.budget()
 
 
-class Deployment(_Section):
+class Deployment(Section):
     """One model behind a tier. Prices are USD per million tokens, for models whose price LiteLLM does not know."""
 
     model: str = Field(min_length=1)  # LiteLLM's spelling, such as `openai/NAME`
@@ -64,7 +73,7 @@ class Deployment(_Section):
     output_usd_per_million: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
 
-class SemanticRule(_Section):
+class SemanticRule(Section):
     """When an answer to a similar question may be taken from the cache, for one category of questions (a prompt id)."""
 
     threshold: float = Field(default=0.75, gt=0, le=1)  # least cosine of the two questions; measured in evals/semantic
@@ -72,7 +81,7 @@ class SemanticRule(_Section):
     mb: int = Field(default=16, ge=1)
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The model gateway. A tier is a group of deployments: the first is asked, the others are its fallbacks."""
 
     base_url: str | None = None  # any OpenAI-compatible endpoint; OPENAI_BASE_URL sets it too
@@ -115,14 +124,14 @@ class ModelSettings(_Section):
         return tuple(tier for tier in MODEL_TIERS if self.group(tier))
 
 
-class CheckpointSettings(_Section):
+class CheckpointSettings(Section):
     """Where LangGraph keeps its checkpoints; the connection string with its password is in the environment."""
 
     backend: Literal["sqlite", "postgres"] = "sqlite"
     dsn_env: str = "OPSWRIGHT_POSTGRES_DSN"
 
 
-class ApprovalRules(_Section):
+class ApprovalRules(Section):
     """What happens to an action of each risk class."""
 
     read: Rule = "allow"
@@ -136,7 +145,7 @@ class ApprovalRules(_Section):
         return rule
 
 
-class ApprovalSettings(_Section):
+class ApprovalSettings(Section):
     """Rules by environment: `[approvals.environments.NAME]`; an environment without any has the strict defaults."""
 
     environment: str = "local"  # what actions on this machine count as
@@ -147,14 +156,14 @@ class ApprovalSettings(_Section):
         return self.environments.get(environment, ApprovalRules())
 
 
-class SigningSettings(_Section):
+class SigningSettings(Section):
     """ed25519 keys for receipts: the private key's file (mode 0600) and the public keys that are trusted."""
 
     key_file: Path | None = None
     trusted: tuple[str, ...] = ()  # public keys, base64, or paths of their files
 
 
-class SandboxSettings(_Section):
+class SandboxSettings(Section):
     """Where commands run that nobody trusts, and the most that one call may use whatever it asks for."""
 
     backing: Literal["auto", "container", "process"] = "auto"  # auto: a container where an engine answers
@@ -168,7 +177,7 @@ class SandboxSettings(_Section):
     network: bool = False
 
 
-class MemorySettings(_Section):
+class MemorySettings(Section):
     """The index over manuals and reflections. It can be rebuilt from the journal at any time."""
 
     index: Literal["embedded", "server"] = "embedded"  # embedded: one process writes; server: several do
@@ -207,7 +216,7 @@ def source_of(name: str, sources: Mapping[str, Source]) -> Source:
     return DEFAULT
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of one run."""
 
     tier: Literal["auto", "solver", "low", "mid", "high"] = "auto"
@@ -221,7 +230,14 @@ class Settings(_Section):
     signing: SigningSettings = SigningSettings()
     sandbox: SandboxSettings = SandboxSettings()
     memory: MemorySettings = MemorySettings()
+    specialists: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)  # read by each specialist's own class
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)
+    _project: dict[str, Mapping[str, Json]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def project_specialists(self) -> Mapping[str, Mapping[str, Json]]:
+        """What a project file says in `[specialists.NAME]`; not yet held to narrowing."""
+        return self._project
 
     def sources(self, name: str) -> Source:
         """Where the value of a dotted name (such as `budget.usd`) came from."""
@@ -263,13 +279,20 @@ class Settings(_Section):
         return self.state_dir / "reports"
 
 
-def build(values: Mapping[str, Json], sources: Mapping[str, Source]) -> Settings:
-    """Validates merged values; an error names the place of the value that caused it."""
+def build(
+    values: Mapping[str, Json],
+    sources: Mapping[str, Source],
+    project: Mapping[str, Mapping[str, Json]] | None = None,
+) -> Settings:
+    """Validates merged values; an error names the place of the value that caused it. `project`: specialists' tables of
+    a project file, which only their own classes can judge.
+    """
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         raise _config_error(error, sources) from None
     settings._sources.update(sources)
+    settings._project.update(project or {})
     return settings
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from opswright.agents.dialogue.conversation import Topic, Use, converse
 from opswright.agents.greenhouse.inputs import Work, read_work
+from opswright.agents.greenhouse.settings import GreenhouseSettings
 from opswright.agents.greenhouse.validation import VERSION, GreenhouseChecker
 from opswright.agents.ports import Context, Lesson, Performer, Specialist, accepted, rejected
 from opswright.errors import ModelRetry
@@ -16,7 +17,6 @@ from opswright.tools.greenhouse import setting
 from opswright.tools.greenhouse.house import COLD_C, GRID, House, Sensors
 
 ADVISE = "greenhouse/advise"
-DAYS = 4  # pairs of a trial
 
 
 def build(context: Context) -> Specialist:
@@ -94,7 +94,7 @@ class Greenhouse:
                 lambda: house.call(MEASURE, {"configuration": dict(settings), "block": block}),
             )
 
-        return [measured(day) for day in range(DAYS)]
+        return [measured(day) for day in range(self._settings.days)]
 
     def adoption(self, task: Task, proposal: Proposal) -> Sequence[Action]:
         """The same change, for good."""
@@ -116,6 +116,11 @@ class Greenhouse:
 
     def _set(self, task: Task, proposal: Proposal) -> Action:
         return setting.action(read_work(task).controller, proposal.content)
+
+    @property
+    def _settings(self) -> GreenhouseSettings:
+        given = self.context.settings
+        return given if isinstance(given, GreenhouseSettings) else GreenhouseSettings()
 
     def _house(self, work: Work) -> Environment:
         at = str(work.controller)
