@@ -4,8 +4,9 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from opswright.agents.ports import Performer, accepted, rejected
+from opswright.agents.ports import Performer, accepted, rejected, undecided
 from opswright.agents.receipts import read_receipt
+from opswright.knowledge.journal import Record
 from opswright.nouns import Action, Budget, Json, Permit, Risk, Tier, Verdict
 from opswright.settings import ApprovalRules
 from opswright.tools.files import write
@@ -41,6 +42,53 @@ def test_the_last_improvement_is_adopted_when_nothing_more_is_offered(tmp_path: 
     assert (outcome.status, outcome.reason, outcome.adopted) == ("accepted", "30 % faster", True)
     assert target.read_text() == "the best"
     assert read_receipt(Path(outcome.receipt)).content.proposal.content == 2
+    assert outcome.result["content"] == 2  # the last trial that the adopter sees is the one that won
+
+
+def test_a_doubt_after_an_improvement_does_not_throw_it_away(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, models=(Tier.LOW,), rounds=dict.fromkeys(Tier, 4), tier="auto")
+    target = tmp_path / "conf"
+    play(
+        bench,
+        *tries(Tier.SOLVER, 1, Call("judge", BETTER)),
+        *tries(Tier.SOLVER, 2, Call("judge", undecided("too noisy to say"))),
+        Call("adoption", [write.action(target, "the better")]),
+        Call("verify", accepted("there")),
+        Call("reflect"),
+    )
+    assert (bench.outcome.status, bench.outcome.result["content"]) == ("accepted", 1)
+    assert target.read_text() == "the better"
+
+
+def test_judged_trials_are_read_once_each(tmp_path: Path) -> None:
+    def reads_of_the_first(rounds: int) -> int:
+        bench = Bench(tmp_path / str(rounds), rounds=dict.fromkeys(Tier, rounds))
+        find, reads = bench.journal.find, list[str]()
+
+        def counted(key: str) -> Record | None:
+            reads.append(key)
+            return find(key)
+
+        bench.journal.find = counted  # type: ignore[method-assign]
+        steps = [step for number in range(rounds) for step in tries(Tier.SOLVER, number, Call("judge", NO))]
+        bench.plays(Script(*steps, Call("reflect")))
+        return reads.count(bench.episode.key("observation", 1))
+
+    assert reads_of_the_first(2) == reads_of_the_first(9) > 0
+
+
+def test_a_trial_that_may_outlast_the_budget_is_not_begun(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, budget=Budget(seconds=50.0), rules=ApprovalRules(reversible="allow", disruptive="allow"))
+    bench.declared["switch"] = Risk.REVERSIBLE
+    action = Action("switch", {"path": str(tmp_path / "switch"), "to": "on"}, Risk.DISRUPTIVE, deadline_s=60.0)
+    play(
+        bench,
+        Call("ask", 1),
+        Call("precheck", accepted("fine")),
+        Call("trial_actions", [action]),
+    )
+    assert bench.outcome.status == "budget"
+    assert "60.0 seconds" in bench.outcome.reason
 
 
 def test_a_budget_that_ends_a_search_leaves_the_best_in_the_receipt(tmp_path: Path) -> None:
@@ -102,7 +150,7 @@ def test_an_actions_own_deadline_is_bound_by_its_hash(tmp_path: Path) -> None:
 
 
 def test_a_change_of_a_trial_does_not_outlive_the_actions_deadline(tmp_path: Path) -> None:
-    """The trial goes on and on; the watchdog takes its change back all the same, and the trial is then refused."""
+    """The trial goes on and on, and only looks; the watchdog takes its change back, and what was seen is refused."""
     bench = Bench(
         tmp_path, rules=ApprovalRules(reversible="allow", disruptive="allow"), declared={"switch": Risk.REVERSIBLE}
     )
@@ -117,8 +165,7 @@ def test_a_change_of_a_trial_does_not_outlive_the_actions_deadline(tmp_path: Pat
         performer.perform(action, permits[action.hash])
         seen.append(switch.read_text())
         wait_for(lambda: switch.read_text() == "off", "the deadline")
-        performer.perform(action, permits[action.hash])  # its lease is revoked
-        return {}
+        return {"seen": "what was there without the change"}
 
     play(
         bench,

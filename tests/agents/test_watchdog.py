@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ import pytest
 from opswright.agents import watchdog
 from opswright.agents.attempts import How
 from opswright.agents.leases import Lease
-from opswright.errors import EnvironmentFailed, OpswrightError
+from opswright.errors import EnvironmentFailed, OpswrightError, ToolFailed
 from opswright.nouns import Action, Risk
 from opswright.tools.files import write
-from tests.agents.workbench import Bench, adopt, allowed, start_bench, turn
+from tests.agents.workbench import SHORT, Bench, adopt, allowed, start_bench, turn
 from tests.processes import Child, is_gone, wait_for
 
 Say = Callable[[str], None]
@@ -30,11 +31,16 @@ def turned(bench: Bench) -> Action:
     return turn(bench, risk=Risk.DISRUPTIVE)
 
 
-def owner(bench: Bench, then: Callable[[Say], None], deadline_s: float | None = None) -> tuple[Child, int]:
+def owner(
+    bench: Bench,
+    then: Callable[[Say], None],
+    deadline_s: float | None = None,
+    patience: watchdog.Patience = SHORT,
+) -> tuple[Child, int]:
     """A process that turned the switch under a watchdog and goes on with `then`; and the watchdog's pid."""
 
     def work(say: Say) -> None:
-        performer = adopt(bench.workshop(deadline_s=deadline_s))
+        performer = adopt(bench.workshop(deadline_s=deadline_s, patience=patience))
         performer.perform(turned(bench), allowed(turned(bench)))
         assert performer._watch is not None
         say(str(performer._watch.pid))
@@ -256,6 +262,116 @@ def test_a_revert_that_fails_is_tried_again(bench: Bench) -> None:
     (bench.folder / "revert-fails").unlink()
     wait_for(lambda: is_gone(pid), "the watchdog")
     assert bench.log == ["on", "off"]
+
+
+def test_a_target_that_is_away_is_tried_again_and_again(bench: Bench) -> None:
+    (bench.folder / "away").touch()
+    child, pid = owner(bench, sleep_on)
+    child.kill()
+    wait_for(lambda: len(list(bench.journal().read("undo.failed"))) > 2 * watchdog.TRIES, "many tries")
+    (bench.folder / "away").unlink()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+
+
+@pytest.mark.parametrize(
+    ("marker", "total", "tries"),
+    [("revert-fails", 1000.0, watchdog.TRIES), ("revert-is-broken", 1000.0, 3), ("away", 0.0, 1)],
+)
+def test_what_cannot_be_undone_is_given_up(bench: Bench, marker: str, total: float, tries: int) -> None:
+    (bench.folder / marker).touch()
+    patience = watchdog.Patience(first=0.01, longest=0.02, total=total)
+    child, pid = owner(bench, sleep_on, patience=patience)
+    child.kill()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert len(list(bench.journal().read("undo.failed"))) == tries
+    (bench.folder / marker).unlink()
+    assert [one.error for one in bench.undoer().undo_all()] == [""]
+    assert bench.log == ["on", "off"]
+
+
+def test_a_target_that_is_away_at_the_deadline_is_tried_again_too(bench: Bench) -> None:
+    (bench.folder / "away").touch()
+    child, pid = owner(bench, sleep_on, deadline_s=0.2)
+    wait_for(lambda: len(list(bench.journal().read("undo.failed"))) > watchdog.TRIES, "many tries")
+    (bench.folder / "away").unlink()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+    child.kill()
+
+
+def test_the_pauses_grow_and_last_an_hour() -> None:
+    patience = watchdog.Patience()
+    assert (patience.first, patience.longest) == (1.0, 60.0)
+    assert patience.total >= 3600.0
+
+
+def test_signals_to_a_whole_service_do_not_end_it(bench: Bench) -> None:
+    child, pid = owner(bench, sleep_on)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        os.kill(pid, number)
+    child.kill()
+    wait_for(lambda: is_gone(pid), "the watchdog")
+    assert bench.log == ["on", "off"]
+
+
+def test_each_change_has_its_own_deadline(bench: Bench) -> None:
+    """One that was taken back in time does not count any more, and the clock of the next begins with it."""
+    performer = bench.workshop().scope("run", "task", "trial/1")
+    short = replace(turned(bench), deadline_s=0.5)
+    other = replace(turn(bench, "full", Risk.DISRUPTIVE), deadline_s=0.4)
+    performer.perform(short, allowed(short))
+    (first,) = bench.attempts()
+    assert first.deadline_at is not None
+    performer.take_back(short)
+    wait_for(lambda: time.monotonic() > (first.deadline_at or 0), "the first deadline")
+    performer.perform(other, allowed(other))
+    second = bench.attempts()[-1]
+    assert second.deadline_at is not None and second.deadline_at > first.deadline_at
+    wait_for(lambda: [one.how_undone for one in bench.attempts()] == [How.REVERTED, How.WATCHDOG], "the second one")
+    assert bench.log == ["on", "off", "full", "off"]
+    with pytest.raises(ToolFailed, match="deadline"):
+        performer.check()
+    performer.revert()
+
+
+def test_a_change_without_a_deadline_goes_with_the_one_that_is_due(bench: Bench) -> None:
+    performer = bench.workshop().scope("run", "task", "trial/1")
+    short = replace(turn(bench, "full", Risk.DISRUPTIVE), deadline_s=0.2)
+    for action in (turned(bench), short):
+        performer.perform(action, allowed(action))
+    wait_for(lambda: bench.switch.read_text() == "off", "the deadline")
+    assert bench.log == ["on", "full", "on", "off"]
+    performer.revert()
+
+
+def test_nothing_is_sampled_once_a_deadline_has_passed(bench: Bench) -> None:
+    performer = bench.workshop().scope("run", "task", "trial/1")
+    short = replace(turned(bench), deadline_s=0.2)
+    performer.perform(short, allowed(short))
+    assert performer.note("before", lambda: bench.switch.read_text()) == "on"
+
+    def meanwhile() -> str:
+        wait_for(lambda: bool(list(bench.journal().read("lease.revoked"))), "the deadline")
+        return bench.switch.read_text()
+
+    for name in ("during", "after", "before"):
+        with pytest.raises(ToolFailed, match="deadline"):
+            performer.note(name, meanwhile)
+    assert [record.payload for record in bench.journal().read("note")] == ["on"]
+    performer.revert()
+
+
+def test_nothing_is_sampled_that_nobody_watches(bench: Bench) -> None:
+    performer = bench.workshop().scope("run", "task", "trial/1")
+    performer.perform(turned(bench), allowed(turned(bench)))
+    assert performer._watch is not None
+    os.kill(performer._watch.pid, signal.SIGKILL)
+    wait_for(lambda: is_gone(performer._watch.pid if performer._watch else 0), "the watchdog")
+    with pytest.raises(EnvironmentFailed, match="watchdog"):
+        performer.note("a", lambda: 1)
+    performer.revert()
+    assert performer.note("a", lambda: 1) == 1
 
 
 def test_a_successor_waits_for_or_takes_over_from_a_dead_owner(bench: Bench) -> None:

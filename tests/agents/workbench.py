@@ -11,11 +11,13 @@ from opswright.agents.attempts import Attempt, Attempts, Scope
 from opswright.agents.effects import Effects
 from opswright.agents.performer import JournalledPerformer, Workshop
 from opswright.agents.undo import Undoer
+from opswright.agents.watchdog import Patience
 from opswright.knowledge.journal import Journal
 from opswright.nouns import Action, Json, Permit, Risk
 from opswright.settings import ApprovalRules, ApprovalSettings
 
 DEEDS = Path(__file__).parent / "deeds"
+SHORT = Patience(first=0.2, longest=0.2, total=20.0)  # no watchdog of a test outlives it for long
 ALLOW_ALL = ApprovalSettings(
     environments={"local": ApprovalRules(reversible="allow", disruptive="allow", irreversible="allow")}
 )
@@ -102,10 +104,11 @@ class Bench:
         policy: ApprovalSettings = ALLOW_ALL,
         deadline_s: float | None = None,
         grace_s: float = 5.0,
+        patience: Patience = SHORT,
     ) -> Workshop:
         journal = journal or self.journal()
         approvals = Approvals(journal, policy)
-        workshop = Workshop(journal, approvals, self.leases, Effects(DEEDS), deadline_s, grace_s)
+        workshop = Workshop(journal, approvals, self.leases, Effects(DEEDS), deadline_s, grace_s, patience)
         self.workshops.append(workshop)
         return workshop
 

@@ -1,5 +1,6 @@
 """The journal: append-only, private, safe among processes, and plain about what is in its way."""
 
+import contextlib
 import os
 import random
 import resource
@@ -305,3 +306,45 @@ def test_a_record_that_was_tampered_with_is_damage(journal: Journal) -> None:
     for look in (lambda: journal.find("k"), lambda: journal.get(1), lambda: list(journal.read())):
         with pytest.raises(StoreFailed, match="damaged"):
             look()
+
+
+def test_a_runs_records_of_some_kinds_are_read_in_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite3")
+    for number in range(600):
+        journal.append(f"k{number % 3}", number, run="r", task=f"t{number % 2}")
+        if number % 50 == 0:
+            journal.append("k0", -number, run="other")
+    assert [record.payload for record in journal.read_kinds(("k0", "k2"), "r")] == [n for n in range(600) if n % 3 != 1]
+    assert [record.payload for record in journal.read_kinds(("k1",), "r", "t1")] == list(range(1, 600, 6))
+    assert list(journal.read_kinds((), "r")) == []
+
+
+def test_kinds_below_a_prefix(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite3")
+    for kind in ("a", "a/", "a/1", "a/2", "a0", "a-b", "ab/1"):
+        journal.append(kind, kind, run="r", task="t")
+    journal.append("a/1", "another", run="r", task="other")
+    assert [record.payload for record in journal.read_below("a", "r", "t")] == ["a/", "a/1", "a/2"]
+
+
+def test_records_without_an_answer(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite3")
+    assert journal.read_without("begun", "begun", ("done",)) == []
+    for name in ("x:0", "x:1", "y:0"):
+        journal.append("begun", name, key=f"begun:{name}")
+    journal.append("done", {}, key="done:x:0")
+    journal.append("other", {}, key="left:y:0")
+    assert [one.payload for one in journal.read_without("begun", "begun", ("done",))] == ["x:1", "y:0"]
+    assert [one.payload for one in journal.read_without("begun", "begun", ("done", "left"))] == ["x:1"]
+
+
+def test_a_journal_of_an_earlier_program_gets_the_index_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite3"
+    journal = Journal(path)
+    journal.append("k", 1, run="r")
+    journal.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX records_by_run_and_kind")
+    assert [record.payload for record in Journal(path).read("k", "r")] == [1]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'records_by_run_and_kind'").fetchone()

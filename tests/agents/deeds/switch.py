@@ -6,7 +6,7 @@ Every turn is a line in `log`. `wait`: a named pipe that is read before the turn
 from collections.abc import Mapping
 from pathlib import Path
 
-from opswright.errors import ToolFailed
+from opswright.errors import EnvironmentFailed, ToolFailed
 from opswright.nouns import Action, Json, Permit, UndoOp
 
 
@@ -33,6 +33,8 @@ def landed(arguments: Mapping[str, Json], key: str) -> bool | None:
 
 def revert(captured: Mapping[str, Json], force: bool = False) -> None:
     path = Path(captured["path"])
+    if path.with_name("away").exists():
+        raise EnvironmentFailed("the switch does not answer")
     if path.with_name("revert-fails").exists():
         raise ToolFailed("the switch is stuck")
     if path.with_name("revert-is-broken").exists():
