@@ -27,7 +27,7 @@ from opswright.knowledge.manuals import KIND, chunks_of, document
 from opswright.nouns import digest
 
 BATCH = 256  # texts embedded at a time
-MOST_LOST = 500  # vectors that a graph does not lead to; more are damage
+MOST_LOST = 500  # vectors that a graph does not lead to, or one in fifty; more are damage
 Answer = TypeVar("Answer")
 
 
@@ -144,7 +144,7 @@ class Index:
 
     def _lost(self, domain: str, reached: Sequence[str]) -> list[str]:
         lost = sorted(set(self.tables.live_ids(domain)) - set(reached))
-        if len(lost) > MOST_LOST:
+        if len(lost) > max(MOST_LOST, len(reached) // 50):
             raise Damaged(f"{len(lost):,} vectors of {domain} cannot be reached")
         return lost
 
