@@ -67,7 +67,8 @@ class Workshop:
 
     def decide(self, action: Action, run: str, task: str, name: str) -> Decision:
         """What policy and grants say to an action in a scope. Reads only."""
-        return self.approvals.decide(action, Scope(run, task, name).key(action))
+        trial = (run, task) if name.startswith("trial") else None
+        return self.approvals.decide(action, Scope(run, task, name).key(action), trial)
 
 
 class JournalledPerformer:
@@ -109,7 +110,8 @@ class JournalledPerformer:
             if last is not None and last.done and last.how_undone is None:
                 self._stands(action)
                 return last.result
-            self._workshop.approvals.confirm(action, permit, self.scope.key(action))
+            trial = (self.scope.run, self.scope.task) if self._trial else None
+            self._workshop.approvals.confirm(action, permit, self.scope.key(action), trial)
             attempt = self._begun(action, effect, last)
             result = self._performed(attempt, effect, permit)
             self._attempts.mark_done(attempt, result)

@@ -258,7 +258,7 @@ def _granted(run: _Run, questions: Sequence[Question]) -> bool:
         if not run.doors.ask(question.action, question.reason):
             refuse(run.journal, question.action.hash)
             return False
-        grant(run.journal, question.action.hash)
+        grant(run.journal, question.action.hash, of=(run.id, question.task))
     return True
 
 

@@ -5,10 +5,10 @@ Frozen dataclasses of plain JSON values, so that each can be journalled, hashed 
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 Json = Any  # what json.loads returns
 
@@ -168,6 +168,10 @@ class Action:
     it gets, `environment` is the name approval policies are written for (such as `local` or `production`), and
     `preview` is the diff or sentence a person reads before approving. `deadline_s`: how long the change may stand in a
     trial before the watchdog takes it back, whatever its owner does; None is as long as the trial's owner lives.
+
+    `covers`, in a trial: one person's approval is for this action alone (`once`), or for all trials of the task whose
+    arguments lie in its `space`: by argument, the values that are allowed; arguments that it does not name stay as they
+    are. An adoption is approved by itself.
     """
 
     effect: str
@@ -176,13 +180,44 @@ class Action:
     environment: str = "local"
     preview: str = ""
     deadline_s: float | None = None
+    covers: Literal["once", "task"] = "once"
+    space: Mapping[str, Sequence[Json]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shown = _space_text(self.space) if self.covers == "task" else ""
+        if not self.preview.endswith(shown):  # nobody approves a space that he was not shown
+            object.__setattr__(self, "preview", f"{self.preview}{shown}")
 
     @property
     def hash(self) -> str:
-        """Binds effect, arguments, risk, environment and deadline; the preview follows from them."""
-        bound: dict[str, Json] = {"effect": self.effect, "arguments": dict(self.arguments)}
+        """Binds effect, arguments, risk, environment, deadline and what it covers; the preview follows from them."""
+        return digest({**self._bound(), "arguments": dict(self.arguments)})
+
+    @property
+    def coverage(self) -> str:
+        """The same for all actions that one approval for the task covers: all but the arguments inside the space."""
+        outside = {name: value for name, value in self.arguments.items() if name not in self.space}
+        return digest({**self._bound(), "arguments": outside, "coverage": True})
+
+    @property
+    def in_space(self) -> bool:
+        """Whether every argument that the space names is one of the values it allows."""
+        return bool(self.space) and all(
+            name in self.arguments and digest(self.arguments[name]) in {digest(value) for value in allowed}
+            for name, allowed in self.space.items()
+        )
+
+    def _bound(self) -> dict[str, Json]:
+        bound: dict[str, Json] = {"effect": self.effect, "risk": self.risk, "environment": self.environment}
         bound |= {} if self.deadline_s is None else {"deadline_s": self.deadline_s}
-        return digest({**bound, "risk": self.risk, "environment": self.environment})
+        if self.covers != "once" or self.space:
+            bound |= {"covers": self.covers, "space": {name: list(values) for name, values in self.space.items()}}
+        return bound
+
+
+def _space_text(space: Mapping[str, Sequence[Json]]) -> str:
+    lines = [f"  {name}: {', '.join(canonical_json(value) for value in values)}" for name, values in space.items()]
+    return "\n".join(["\nApproving it approves every trial of this task with these values:", *lines, ""])
 
 
 @dataclass(frozen=True)
@@ -195,4 +230,7 @@ class Permit:
 
 def as_json(noun: Any) -> dict[str, Json]:
     """A noun's fields as plain JSON values."""
-    return json.loads(json.dumps(asdict(noun), default=dict))  # type: ignore[no-any-return]
+    fields: dict[str, Json] = json.loads(json.dumps(asdict(noun), default=dict))
+    if isinstance(noun, Action) and noun.covers == "once" and not noun.space:  # as it always was
+        del fields["covers"], fields["space"]
+    return fields

@@ -228,3 +228,84 @@ def test_the_account_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
     assert whoami().split("@")[0] == pwd.getpwuid(os.getuid()).pw_name
+
+
+SPACE = {"settings": [{"heat": 18}, {"heat": 20}, {"heat": 22}]}
+TRIED = Action(
+    "house.set", {"at": "/c", "settings": {"heat": 18}}, Risk.DISRUPTIVE, "local", "diff", covers="task", space=SPACE
+)
+HERE = ("r1", "t1")
+
+
+def tried(**more: Any) -> Action:
+    return replace(TRIED, **more)
+
+
+def test_one_grant_covers_the_trials_of_a_task_inside_its_space(journal: Journal) -> None:
+    approvals = Approvals(journal)
+    assert '{"heat":22}' in TRIED.preview and "every trial of this task" in TRIED.preview
+    approvals.ask(TRIED, "why", run="r1", task="t1")
+    grant(journal, TRIED.hash)
+    for number, heat in enumerate((18, 20, 22, 20)):
+        action = tried(arguments={"at": "/c", "settings": {"heat": heat}})
+        permit = approvals.decide(action, f"step-{number}", HERE).permit
+        assert permit == Permit(action.hash, "person")
+        approvals.confirm(action, permit, f"step-{number}", HERE)
+
+
+@pytest.mark.parametrize(
+    ("action", "trial", "choice"),
+    [
+        (tried(arguments={"at": "/c", "settings": {"heat": 99}}), HERE, Choice.DENY),  # outside
+        (tried(arguments={"at": "/c"}), HERE, Choice.DENY),
+        (tried(space={}), HERE, Choice.DENY),
+        (tried(arguments={"at": "/other", "settings": {"heat": 20}}), HERE, Choice.ASK),  # what the space does not name
+        (tried(space={**SPACE, "settings": [*SPACE["settings"], {"heat": 99}]}), HERE, Choice.ASK),  # a wider space
+        (tried(effect="house.burn"), HERE, Choice.ASK),
+        (tried(environment="production"), HERE, Choice.ASK),
+        (tried(risk=Risk.REVERSIBLE), HERE, Choice.ASK),
+        (tried(risk=Risk.IRREVERSIBLE), HERE, Choice.DENY),
+        (tried(deadline_s=5.0), HERE, Choice.ASK),
+        (tried(covers="once", space={}), HERE, Choice.ASK),
+        (tried(covers="once"), HERE, Choice.DENY),
+        (TRIED, ("r1", "t2"), Choice.ASK),
+        (TRIED, ("r2", "t1"), Choice.ASK),
+        (TRIED, None, Choice.DENY),  # an adoption
+    ],
+)
+def test_it_covers_nothing_else(
+    journal: Journal, action: Action, trial: tuple[str, str] | None, choice: Choice
+) -> None:
+    approvals = Approvals(journal)
+    approvals.ask(TRIED, "why", run="r1", task="t1")
+    grant(journal, TRIED.hash)
+    assert approvals.decide(action, "step", trial).choice is choice
+    with pytest.raises(ApprovalRefused):
+        approvals.confirm(action, Permit(action.hash, "person"), "step", trial)
+
+
+def test_a_grant_for_a_task_expires_and_falls_with_a_refusal(journal: Journal) -> None:
+    clock = Clock()
+    approvals = Approvals(journal, clock=clock)
+    approvals.ask(TRIED, "why", run="r1", task="t1")
+    grant(journal, TRIED.hash, lifetime_s=10, clock=clock)
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ALLOW
+    clock.now += 10
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ASK
+    grant(journal, TRIED.hash, lifetime_s=10, clock=clock)
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ALLOW
+    refuse(journal, TRIED.hash)
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ASK
+    with pytest.raises(ApprovalRefused):
+        approvals.confirm(TRIED, Permit(TRIED.hash, "person"), "step", HERE)
+
+
+def test_two_tasks_that_ask_the_same_are_answered_one_by_one(journal: Journal) -> None:
+    approvals = Approvals(journal)
+    for task in ("t1", "t2"):
+        approvals.ask(TRIED, "why", run="r1", task=task)
+    grant(journal, TRIED.hash)
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ASK
+    assert approvals.decide(TRIED, "step", ("r1", "t2")).choice is Choice.ALLOW
+    grant(journal, TRIED.hash)
+    assert approvals.decide(TRIED, "step", HERE).choice is Choice.ALLOW

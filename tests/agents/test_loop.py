@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from opswright.agents.performer import Workshop
 from opswright.agents.ports import Performer, accepted, rejected, undecided
 from opswright.agents.receipts import read_receipt
 from opswright.errors import (
+    ApprovalRefused,
     BudgetSpent,
     ConfigError,
     EndpointFailed,
@@ -344,3 +346,43 @@ def test_what_is_too_large_for_the_journal_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreFailed, match="note all of it has 300,"):
             note("all of it", lambda: "x" * 300_000)
         assert note("all of it", lambda: "less") == "less"
+
+
+def test_one_approval_serves_a_whole_search(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, rules=ApprovalRules(reversible="ask"))
+    file = tmp_path / "a.txt"
+    file.write_text("old")
+    space = {"text": ["one", "two", "three"]}
+    one, two, outside = (
+        replace(write.action(file, text), covers="task", space=space) for text in ("one", "two", "four")
+    )
+    kept = write.action(file, "two")
+
+    def seen(action: Action) -> Any:
+        def trial(performer: Performer, permits: Mapping[str, Permit]) -> Json:
+            performer.perform(action, permits[action.hash])
+            return {"text": file.read_text()}
+
+        return trial
+
+    def round(action: Action, *judged: Call) -> tuple[Call, ...]:
+        calls = (Call("precheck", YES), Call("trial_actions", [action]))
+        return (Call("ask", action.arguments["text"]), *calls, Call("trial", seen(action)), *judged)
+
+    steps = [*round(one, Call("judge", NO)), *round(two, Call("judge", YES)), Call("adoption", [kept])]
+    script = Script(*steps)
+    state = bench.plays(script)
+    assert list(state["__interrupt__"][0].value["actions"]) == [one.hash]
+    bench._services().work.approvals.ask(one, "policy", run="r1", task="t1")
+    grant(bench.journal, one.hash, of=("r1", "t1"))
+    state = bench.plays(script, None)
+    script.finished()
+    (waiting,) = state["__interrupt__"]
+    assert waiting.value["stage"] == "adoption", "it is asked about again what stays"
+    seen_texts = [one.observation.values["text"] for one in bench.episode.history() if one.observation]
+    assert seen_texts == ["one", "two"]
+    assert file.read_text() == "old"
+    performer = bench._services().work.scope("r1", "t1", "trial/9")
+    with pytest.raises(ApprovalRefused, match="outside the space"):
+        performer.perform(outside, Permit(outside.hash, "person"))
+    assert file.read_text() == "old"

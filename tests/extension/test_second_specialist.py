@@ -178,7 +178,11 @@ def test_it_has_settings_of_its_own(gardener: Gardener) -> None:
     assert pairs(f"{table}days = 5", f"{table}days = 2") == 2
     assert "config.toml:2" in gardener("config", "--json").stdout.replace(".opswright.toml", "config.toml")
     for own, theirs, said in (
-        (f"{table}days = 5", f"{table}days = 6", "may only narrow, and `specialists.greenhouse.days` = 6 is more than 5"),
+        (
+            f"{table}days = 5",
+            f"{table}days = 6",
+            "may only narrow, and `specialists.greenhouse.days` = 6 is more than 5",
+        ),
         (f"{table}days = 99", "", "setting `specialists.greenhouse.days`: Input should be less"),
         (f"{table}weeks = 1", "", "unknown setting `specialists.greenhouse.weeks`"),
         ("", f"{table}weeks = 1", "unknown setting `specialists.greenhouse.weeks`"),
