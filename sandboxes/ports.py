@@ -74,14 +74,19 @@ class Mount:
 class Command:
     """What to run: never a shell line. `files`: texts or bytes put into the working folder before it starts, by
     relative path; `collect`: relative paths read back from there when it has ended.
+
+    `stdin` as a path is an ordinary file that we open (the command needs no right to it) and send as long as it is at
+    the start; `stdout_to` is a file that we make anew, for its owner alone, with the command's output instead of
+    `Completed.stdout`, and no more of it than `Limits.output_bytes`. Neither is ever whole in memory.
     """
 
     argv: Sequence[str]
-    stdin: bytes = b""
+    stdin: bytes | Path = b""
     environment: Mapping[str, str] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     collect: Sequence[str] = ()
+    stdout_to: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One call in one container: set up, let go, watched, ended, counted."""
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from opswright.sandboxes.container.execution import Execution, group_of
 from opswright.sandboxes.container.figures import Figures, from_engine, from_report
 from opswright.sandboxes.container.streams import Streams
 from opswright.sandboxes.container.watching import Killings, Watch, give_room, killings
+from opswright.sandboxes.feeding import Source, written_to
 from opswright.sandboxes.ports import Command, Completed, Halted, Limit, Limits, OnMemory, never
 
 _STOPPED = 128 + 9
@@ -43,19 +45,20 @@ class Call:
 
         Raises InputError for files that do not go together, SandboxUnavailable when engine or container fail.
         """
-        given = launch.payload(self.command, self.cell.shape.links)
-        running = Execution(self.cell, launch.SCRIPT, (), self.limits.output_bytes)
-        try:
-            self._confine(running)
-            running.streams.give(given)
-            began = time.monotonic()
-            if not running.until_started():
-                raise self._refusal(running)
-            return self._watched(running, began)
-        finally:
-            running.streams.close()
-            if self.group is not None:
-                self.group.close()
+        with contextlib.closing(Source(self.command.stdin)) as given, written_to(self.command.stdout_to) as to:
+            given.put_before(launch.payload(self.command, self.cell.shape.links, given.size))
+            running = Execution(self.cell, launch.SCRIPT, (), self.limits.output_bytes, to)
+            try:
+                self._confine(running)
+                running.streams.give(given)
+                began = time.monotonic()
+                if not running.until_started():
+                    raise self._refusal(running)
+                return self._watched(running, began)
+            finally:
+                running.streams.close()
+                if self.group is not None:
+                    self.group.close()
 
     def _confine(self, running: Execution) -> None:
         """It reads its first line only when it is in its group: whatever it starts is born there."""

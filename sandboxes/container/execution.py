@@ -17,9 +17,11 @@ _ENDS_S = 5.0  # the engine notices the end of a process well before
 
 
 class Execution:
-    """A shell that runs `script` as nobody; it is started here. `most`: bytes kept of each output."""
+    """A shell that runs `script` as nobody; it is started here. `most`: bytes kept of each output; `to`: a file that
+    stdout is kept in.
+    """
 
-    def __init__(self, cell: Cell, script: str, arguments: Sequence[str], most: int) -> None:
+    def __init__(self, cell: Cell, script: str, arguments: Sequence[str], most: int, to: int | None = None) -> None:
         self._cell = cell
         api = cell.api
         self._answer_s = float(api.timeout)
@@ -28,7 +30,7 @@ class Execution:
                 cell.id, ["/bin/sh", "-c", script, "sh", *arguments], stdin=True, user=f"{NOBODY}:{NOBODY}"
             )
             self._id = str(created["Id"])
-            self.streams = Streams(api.exec_start(self._id, socket=True), most)
+            self.streams = Streams(api.exec_start(self._id, socket=True), most, to)
 
     def host_pid(self) -> int:
         """Its process as the engine's machine numbers it, once it runs."""

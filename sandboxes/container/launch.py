@@ -44,10 +44,12 @@ eval "$code"
 """
 
 
-def payload(command: Command, links: Mapping[str, str]) -> bytes:
-    """All that it reads. `links`: symbolic links to make in the working folder, by relative path."""
+def payload(command: Command, links: Mapping[str, str], given: int) -> bytes:
+    """All that it reads before the command's own input, which is `given` bytes long. `links`: symbolic links to make in
+    the working folder, by relative path.
+    """
     line, files = _line(command), _archive(command.files, links)
-    return b"%d %d %d\n" % (len(line), len(files), len(command.stdin)) + line + files + command.stdin
+    return b"%d %d %d\n" % (len(line), len(files), given) + line + files
 
 
 def processes(command: Command) -> int:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from opswright.sandboxes.container.cell import raw
+from opswright.sandboxes.feeding import Source, put
 from opswright.sandboxes.ports import FLOOD_FACTOR
 
 _CHUNK = 65536
@@ -20,12 +21,14 @@ _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Demultiplexer:
-    """Takes the engine's bytes as they come; keeps `most` bytes of each output. `seen`: how long each really was;
+    """Takes the engine's bytes as they come; keeps `most` bytes of each output, of stdout in the file `to` where there
+    is one. `seen`: how long each really was;
     `started`: the byte has come with which the process says that all is set up (it counts for nothing else).
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, to: int | None = None) -> None:
         self.most = most
+        self._to = to
         self.started = False
         self.kept = {"stdout": bytearray(), "stderr": bytearray()}
         self.seen = {"stdout": 0, "stderr": 0}
@@ -52,8 +55,11 @@ class Demultiplexer:
             if self._name == "stdout" and not self.started:
                 self.started = True
                 piece = piece[1:]
-            kept = self.kept[self._name]
-            kept += piece[: max(self.most - len(kept), 0)]
+            kept = piece[: max(self.most - self.seen[self._name], 0)]
+            if self._name == "stdout" and self._to is not None:
+                put(self._to, kept)
+            else:
+                self.kept[self._name] += kept
             self.seen[self._name] += len(piece)
 
 
@@ -62,21 +68,21 @@ class Streams:
     has ended, though others may still hold its outputs.
     """
 
-    def __init__(self, connection: Any, most: int) -> None:
+    def __init__(self, connection: Any, most: int, to: int | None = None) -> None:
         self._connection = connection
         self._socket: socket.socket = raw(connection)
         self._socket.setblocking(False)
-        self._given = memoryview(b"")
+        self._given = Source(b"")
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)
         self._ending: int | None = None
-        self.outputs = Demultiplexer(most)
+        self.outputs = Demultiplexer(most, to)
         self.over = False
         self.ended = False
 
-    def give(self, given: bytes) -> None:
+    def give(self, given: Source) -> None:
         """Sends this to the process's input, as it takes it; once."""
-        self._given = memoryview(given)
+        self._given = given
         if not self.ended:
             self._selector.modify(self._socket, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
@@ -95,7 +101,7 @@ class Streams:
     @property
     def left(self) -> int:
         """How much of what was given is still to be sent."""
-        return len(self._given)
+        return self._given.left
 
     def look_for(self, pid: int) -> None:
         """Wakes up for the end of the process itself too, where it is one of this machine."""
@@ -149,13 +155,14 @@ class Streams:
         self._end()
 
     def _feed(self) -> None:
+        piece = self._given.piece()
         try:
-            self._given = self._given[self._socket.send(self._given[:_CHUNK]) :]
+            self._given.took(self._socket.send(piece))
         except _NOT_NOW:
             return
         except OSError:  # the process has ended: what it wrote is still to be read
-            self._given = self._given[:0]
-        if not self._given:
+            self._given.stop()
+        if not self._given.left:
             self._selector.modify(self._socket, selectors.EVENT_READ)
 
     def _end(self) -> None:

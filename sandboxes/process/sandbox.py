@@ -17,6 +17,7 @@ Everywhere: a writable mount is the host's own disk, where only the size of each
 is neither x86-64 nor ARM 64, system calls are not filtered.
 """
 
+import contextlib
 import os
 import shutil
 import time
@@ -26,6 +27,7 @@ from opswright.errors import SandboxUnavailable
 from opswright.sandboxes.cgroups.leftovers import sweep
 from opswright.sandboxes.cgroups.opening import groups_freeze, open_group
 from opswright.sandboxes.commands import check
+from opswright.sandboxes.feeding import Source, written_to
 from opswright.sandboxes.ports import DEFAULT_LIMITS, MIB, Command, Completed, Halted, Limit, Limits, OnMemory, never
 from opswright.sandboxes.process import layout
 from opswright.sandboxes.process.running import Running
@@ -72,15 +74,16 @@ class ProcessSandbox:
         halted: Halted = never,
     ) -> Completed:
         check(command, limits)
-        running = start(self._plan, command, limits, freeze=self._freezes and on_memory is not None)
-        streams = Streams(
-            running.stdin, running.stdout, running.stderr, command.stdin, limits.output_bytes, running.monitor
-        )
-        try:
-            return _watched(running, Watch(command, limits, running, streams, on_memory, halted))
-        finally:
-            streams.close()
-            running.close()
+        with contextlib.closing(Source(command.stdin)) as given, written_to(command.stdout_to) as to:
+            running = start(self._plan, command, limits, freeze=self._freezes and on_memory is not None)
+            streams = Streams(
+                running.stdin, running.stdout, running.stderr, given, limits.output_bytes, running.monitor, to
+            )
+            try:
+                return _watched(running, Watch(command, limits, running, streams, on_memory, halted))
+            finally:
+                streams.close()
+                running.close()
 
     def close(self) -> None:
         """Nothing is held."""

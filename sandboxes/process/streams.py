@@ -3,6 +3,7 @@
 import os
 import selectors
 
+from opswright.sandboxes.feeding import Source, put
 from opswright.sandboxes.ports import FLOOD_FACTOR
 
 _CHUNK = 65536
@@ -10,20 +11,23 @@ _CHUNK = 65536
 
 class Streams:
     """Our ends of the three pipes of one command; owns their descriptors. `ending` is one more to wake up for: readable
-    when the command has ended. `most`: bytes kept of each of its outputs.
+    when the command has ended. `most`: bytes kept of each of its outputs; `to`: a file that stdout is kept in.
     """
 
-    def __init__(self, stdin: int, stdout: int, stderr: int, given: bytes, most: int, ending: int) -> None:
+    def __init__(
+        self, stdin: int, stdout: int, stderr: int, given: Source, most: int, ending: int, to: int | None = None
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._selector.register(ending, selectors.EVENT_READ, "ending")
-        self._given = memoryview(given)
+        self._given = given
+        self._to = to
         self._most = most
         self._kept = {"stdout": bytearray(), "stderr": bytearray()}
         self._seen = {"stdout": 0, "stderr": 0}
         for name, stream in (("stdout", stdout), ("stderr", stderr)):
             os.set_blocking(stream, False)
             self._selector.register(stream, selectors.EVENT_READ, name)
-        if given:
+        if given.left:
             os.set_blocking(stdin, False)
             self._selector.register(stdin, selectors.EVENT_WRITE, "stdin")
         else:
@@ -73,19 +77,23 @@ class Streams:
         if not chunk:
             self._done(descriptor)
             return False
-        kept = self._kept[name]
-        kept += chunk[: self._most - len(kept)]
+        kept = chunk[: max(self._most - self._seen[name], 0)]
+        if name == "stdout" and self._to is not None:
+            put(self._to, kept)
+        else:
+            self._kept[name] += kept
         self._seen[name] += len(chunk)
         return True
 
     def _feed(self, descriptor: int) -> None:
+        piece = self._given.piece()
         try:
-            self._given = self._given[os.write(descriptor, self._given[:_CHUNK]) :]
+            self._given.took(os.write(descriptor, piece))
         except BlockingIOError:
             return
         except OSError:  # the command does not read any more
-            self._given = self._given[:0]
-        if not self._given:
+            self._given.stop()
+        if not self._given.left:
             self._done(descriptor)
 
     def _done(self, descriptor: int) -> None:

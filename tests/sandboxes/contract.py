@@ -22,13 +22,8 @@ from tests.sandboxes.owner import OwnersDeath
 Opening = Callable[[], Sandbox]
 
 
-class SandboxContract(OrdinaryCalls, Isolation, Attacks, AtTheMemoryLimit, OwnersDeath):
-    """Everything that holds for any sandbox. `opening` may skip by tests/live.py; it is asked once for the class."""
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def opening(cls) -> Opening:
-        raise NotImplementedError("a class that keeps the contract says how its sandbox is opened")
+class OwnTemporaryFolder:
+    """What the tests that count what is left need."""
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
@@ -37,6 +32,15 @@ class SandboxContract(OrdinaryCalls, Isolation, Attacks, AtTheMemoryLimit, Owner
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
             yield
+
+
+class SandboxContract(OwnTemporaryFolder, OrdinaryCalls, Isolation, Attacks, AtTheMemoryLimit, OwnersDeath):
+    """Everything that holds for any sandbox. `opening` may skip by tests/live.py; it is asked once for the class."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def opening(cls) -> Opening:
+        raise NotImplementedError("a class that keeps the contract says how its sandbox is opened")
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -1,10 +1,12 @@
 """Contract of a sandbox, first part: what commands get, what they give back, and what is no command at all."""
 
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +23,9 @@ _ECHO = "import json,os,sys; json.dump([sys.argv[1:], dict(os.environ)], sys.std
 
 
 class OrdinaryCalls:
-    """Commands that mean no harm."""
+    """Commands that mean no harm. `opened_by`: the user that the sandbox's own process runs as."""
+
+    opened_by: ClassVar[int] = os.geteuid()
 
     @pytest.mark.parametrize(
         "argv, code",
@@ -49,6 +53,41 @@ class OrdinaryCalls:
     def test_stdin_is_given_whole_and_ends(self, sandbox: Sandbox, given: bytes) -> None:
         done = sandbox.run(Command(["cat"], stdin=given), replace(QUICK, output_bytes=2 * MIB))
         assert done.succeeded and done.stdout == given
+
+    def test_stdin_may_be_a_file_that_only_we_can_read(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        given = bytes(range(256)) * (12 * 4096)
+        log = tmp_path / "log"
+        log.write_bytes(given)
+        log.chmod(0o600)
+        (tmp_path / "empty").touch()
+        for file in (log, tmp_path / "empty"):
+            os.chown(file, self.opened_by, -1)
+        done = sandbox.run(Command(["sha256sum"], stdin=log), QUICK)
+        assert done.succeeded, done.stderr
+        assert done.stdout.split()[0].decode() == hashlib.sha256(given).hexdigest()
+        assert sandbox.run(Command(["wc", "-c"], stdin=tmp_path / "empty"), QUICK).stdout.strip() == b"0"
+        assert sandbox.run(Command(["true"], stdin=log), QUICK).succeeded, "it need not read it"
+
+    def test_stdout_may_go_into_a_file_of_ours(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        to = tmp_path / "out"
+        to.write_bytes(b"old" * 100)
+        os.chown(to, self.opened_by, -1)
+        done = sandbox.run(Command(["sh", "-c", "printf out; printf err >&2"], stdout_to=to), QUICK)
+        assert (done.stdout, done.stderr, done.cut, to.read_bytes()) == (b"", b"err", frozenset(), b"out")
+        limits = replace(QUICK, output_bytes=1000)
+        done = sandbox.run(Command(["head", "-c", "9000", "/dev/zero"], stdout_to=to), limits)
+        assert (done.stdout, done.cut, Limit.OUTPUT in done.met) == (b"", frozenset({"stdout"}), True)
+        assert to.read_bytes() == bytes(1000)
+
+    def test_files_of_ours_that_cannot_be_are_input_errors(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        for stdin in (tmp_path / "none", tmp_path, Path("/dev/zero")):
+            with pytest.raises(InputError):
+                sandbox.run(Command(["true"], stdin=stdin), QUICK)
+        (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+        for to in (tmp_path, tmp_path / "no/folder", tmp_path / "link"):
+            with pytest.raises(InputError):
+                sandbox.run(Command(["true"], stdout_to=to), QUICK)
+        assert not (tmp_path / "elsewhere").exists()
 
     def test_stdin_that_nobody_reads_does_no_harm(self, sandbox: Sandbox) -> None:
         assert sandbox.run(Command(["true"], stdin=b"x" * MIB), QUICK).succeeded

@@ -13,7 +13,7 @@ from opswright.settings.shape import SandboxSettings
 from tests.live import docker_engine, unavailable
 from tests.sandboxes.attacks import Attacks
 from tests.sandboxes.container.settled import Settled
-from tests.sandboxes.contract import Opening, SandboxContract
+from tests.sandboxes.contract import Opening, OwnTemporaryFolder, SandboxContract
 from tests.sandboxes.memory import AtTheMemoryLimit
 from tests.sandboxes.ordinary import OrdinaryCalls
 from tests.sandboxes.owner import OwnersDeath
@@ -54,7 +54,7 @@ class TestGroupedContainer(_Containers, SandboxContract):
 
 
 @pytest.mark.live
-class TestPlainContainer(_Containers, OrdinaryCalls, Attacks, AtTheMemoryLimit, OwnersDeath):
+class TestPlainContainer(_Containers, OwnTemporaryFolder, OrdinaryCalls, Attacks, AtTheMemoryLimit, OwnersDeath):
     """As an ordinary user of the engine, or with one on another machine: the container's limits are the call's.
 
     Isolation is left out: what a container shows and refuses is the same with groups and without.

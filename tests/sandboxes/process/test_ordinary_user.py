@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from opswright.sandboxes.commands import NOBODY
 from opswright.sandboxes.ports import MIB, Command, Limit, Sandbox
 from opswright.sandboxes.process.sandbox import ProcessSandbox
 from tests.live import unavailable
@@ -26,6 +27,7 @@ _HOLDS_80 = "import time; held = bytearray(80 << 20); time.sleep(60)"
 @pytest.mark.live
 class TestOrdinaryUser(SandboxContract):
     tells_refused_forks = False
+    opened_by = NOBODY if os.geteuid() == 0 else os.geteuid()
 
     @pytest.fixture(scope="class")
     @classmethod
