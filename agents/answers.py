@@ -20,9 +20,7 @@ def word(outcomes: Sequence[TaskOutcome], plan: Plan) -> str:
     """One paragraph for each task; what nobody here can do stands at the end."""
     parts = [_part(outcome, named=len(outcomes) > 1) for outcome in outcomes]
     if note := plan.note.rstrip(" ."):
-        parts.append(
-            f"Not done: {note}." if outcomes else f"None of the specialists here can do this: {note}."
-        )
+        parts.append(f"Not done: {note}." if outcomes else f"None of the specialists here can do this: {note}.")
     return "\n\n".join(parts)
 
 
