@@ -30,7 +30,7 @@ class Requests:
     def show(self, case: Case) -> Json:
         """The request, unless it is for judging only."""
         data = dict(case.data)
-        return data if self.name != "judged" else {key: data[key] for key in ("language", "kind")}
+        return data if self.name == "development" else {key: data[key] for key in ("language", "kind")}
 
     def run(self, case: Case) -> Json:
         """One request by the rules and, where one is recorded or configured, by a model and by both together."""

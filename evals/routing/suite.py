@@ -8,7 +8,7 @@ from opswright.evals.suites import Part, Setup, Suite
 def _open(setup: Setup) -> Sequence[Part]:
     from opswright.evals.routing.parts import Requests
 
-    return [Requests(half, setup) for half in ("development", "judged")]
+    return [Requests(name, setup) for name in ("development", "judged", "others")]
 
 
 SUITE = Suite(
@@ -16,6 +16,7 @@ SUITE = Suite(
     parts={
         "development": "120 labelled requests that vocabularies and weights were made with",
         "judged": "120 of the same author that nobody looked at, for judging only",
+        "others": "161 by two other authors who saw neither the program nor these, for judging only",
     },
     open=_open,
 )
