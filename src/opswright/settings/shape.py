@@ -180,7 +180,7 @@ class SandboxSettings(Section):
 class MemorySettings(Section):
     """The index over manuals and reflections. It can be rebuilt from the journal at any time."""
 
-    index: Literal["embedded", "server"] = "embedded"  # embedded: one process writes; server: several do
+    index: Literal["embedded", "server"] = "embedded"  # embedded: processes of this machine take turns by a lock
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     tls: bool = False  # demanded of a server that is not on this machine
