@@ -85,6 +85,7 @@ class ResultFile:
 
         Raises InputError when the file belongs to another run, EnvironmentFailed while another process writes to it.
         """
+        _refuse_special(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -188,10 +189,24 @@ def _no_line(path: Path, number: int) -> InputError:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file in one step: the old one or the new one is there, never half of one."""
-    part = path.with_name(path.name + ".part")
+    """Writes a file in one step: the old one or the new one is there, never half of one; makes its folder.
+
+    Raises InputError where something that is no file has the name, StoreFailed when it cannot be written.
+    """
+    _refuse_special(path)
+    target = path.resolve()  # a link stays a link
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        part.replace(target)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise StoreFailed(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _refuse_special(path: Path) -> None:
+    """A device or a pipe must neither be replaced by a file nor be waited for."""
+    if path.exists() and not path.is_file():
+        raise InputError("is no regular file; name another one", str(path))

@@ -46,7 +46,6 @@ def report(options: Options, results: tuple[str, ...], out: Path | None) -> Repl
     target = out or folder / "report.html"
     shown = {"report": str(target), "results": [str(path) for path in paths]}
     if not options.dry_run:
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, page(sections, "opswright: evaluations", made))
     return Reply(Status.DONE, shown, f"report: {target}")
 

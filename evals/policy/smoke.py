@@ -144,14 +144,15 @@ def _goals(size: int, rows: Sequence[Json], refused: int) -> list[Goal]:
     scores = [row["rows"][STRICT] for row in rows]
     repaired = sum(score["met"] == score["all"] for score in scores)
     took = stats.median([score["ms"] for score in scores])
-    told = count(repaired, len(scores) + refused) + (f" ({refused} refused as no policy)" if refused else "")
+    whole = len(scores) + refused
+    told = count(repaired, whole) + (f" ({refused} refused as no policy)" if refused else "")
     return [
-        Goal(f"{size} requests, {STRICT}: repaired", "all", told, repaired == len(scores) + refused),
+        Goal(f"{size} requests, {STRICT}: repaired", "all", told, repaired == whole if whole else None),
         Goal(
             f"{size} requests, {STRICT}: median time",
             "< 50 ms",
             milliseconds(took),
-            took is not None and took.value < 50,
+            None if took is None else took.value < 50,
         ),
     ]
 

@@ -25,7 +25,8 @@ class Point:
 def cost_against_quality(points: Sequence[Point], cost_name: str) -> str:
     """The chart; a cost axis from 0, a quality axis around what was measured."""
     right = _nice(max((point.cost for point in points), default=1.0) or 1.0)
-    bottom = max(0.0, math.floor(10 * min((point.low for point in points), default=0.0)) / 10)
+    # Never 1, where all intervals have no width: the axis would have no length.
+    bottom = min(0.9, max(0.0, math.floor(10 * min((point.low for point in points), default=0.0)) / 10))
     frame = _Frame(right, bottom)
     parts = [*frame.axes(cost_name), *(mark for point in points for mark in frame.marks(point))]
     parts += frame.labels(points)

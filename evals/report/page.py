@@ -17,8 +17,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inli
 
 def page(sections: Sequence[Section], title: str, made: str) -> str:
     """The whole file. `made`: when it was written, in words."""
-    links = "".join(f'<a href="#{_id(one.suite)}">{_text(one.suite)}</a>' for one in sections)
-    body = "".join(_section(one) for one in sections)
+    names = _names(sections)
+    links = "".join(f'<a href="#{_id(name)}">{_text(name)}</a>' for name in names)
+    body = "".join(_section(name, one) for name, one in zip(names, sections, strict=True))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -29,8 +30,17 @@ def page(sections: Sequence[Section], title: str, made: str) -> str:
     )
 
 
-def _section(one: Section) -> str:
-    parts = [f'<section id="{_id(one.suite)}"><h2>{_text(one.suite)}</h2>', _facts(one.header)]
+def _names(sections: Sequence[Section]) -> list[str]:
+    """What the sections are called: their suites, numbered where there are several results of one."""
+    suites = [one.suite for one in sections]
+    return [
+        suite if suites.count(suite) == 1 else f"{suite} {suites[: at + 1].count(suite)}"
+        for at, suite in enumerate(suites)
+    ]
+
+
+def _section(name: str, one: Section) -> str:
+    parts = [f'<section id="{_id(name)}"><h2>{_text(name)}</h2>', _facts(one.header)]
     if one.goals:
         parts.append(_goals(one.goals))
     for chart in one.charts:

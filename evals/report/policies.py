@@ -52,7 +52,8 @@ def standings(rows: Mapping[str, Row]) -> tuple[Standing, ...]:
     always = [_standing(f"always {tier}", cases, _always(tier)) for tier in cases[0][0]]
     itself = all(AUTO in variants(row) for _, row in cases)
     ours = _standing("ours", [({AUTO: variants(row)[AUTO]}, row) for _, row in cases] if itself else cases, _cascade)
-    found = [*always, ours, _by_chance(always, ours), _standing("oracle", cases, _oracle)]
+    chance = _by_chance(always, ours)
+    found = [*always, ours, *([chance] if chance else []), _standing("oracle", cases, _oracle)]
     if all(row.get(COMPLEXITY) in by_tier for by_tier, row in cases):
         found.append(_standing("LiteLLM's complexity router", cases, lambda by_tier, row: (row[COMPLEXITY],)))
     return tuple(found)
@@ -122,12 +123,14 @@ def _sum(rows: Sequence[Row]) -> dict[str, float]:
     return {**sums, "pte": sum(prefill_token_equivalents(row) for row in rows)}
 
 
-def _by_chance(always: Sequence[Standing], ours: Standing) -> Standing:
-    """The best mixture of two always-tiers that costs what ours does (in prefill-token equivalents)."""
+def _by_chance(always: Sequence[Standing], ours: Standing) -> Standing | None:
+    """The best mixture of two always-tiers that costs what ours does (in prefill-token equivalents).
+
+    None where ours costs less than every tier does.
+    """
     name = "chance at the cost of ours"
     mixtures = [_mixed(name, low, high, ours.pte) for low in always for high in always]
-    best = max((one for one in mixtures if one is not None), key=lambda one: one.quality.value)
-    return best
+    return max((one for one in mixtures if one is not None), key=lambda one: one.quality.value, default=None)
 
 
 def _mixed(name: str, low: Standing, high: Standing, pte: float) -> Standing | None:

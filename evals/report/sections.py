@@ -56,10 +56,15 @@ def section(results: ResultSet, summaries: Sequence[Summary]) -> Section:
             charts += _charts(part, found)
             notes.append(ABOUT_TIERS)
     for summary in summaries:
-        tables += [Table(f"{summary.part}: {one.title}", one.columns, one.rows) for one in summary.tables]
+        tables += [replace(one, title=_titled(summary.part, one.title)) for one in summary.tables]
         notes += summary.notes
     goals = tuple(replace(goal, name=f"{one.part}: {goal.name}") for one in summaries for goal in one.goals)
     return Section(results.suite, results.header, tuple(tables), goals, tuple(charts), tuple(dict.fromkeys(notes)))
+
+
+def _titled(part: str, title: str) -> str:
+    """With the part's name, unless the title begins with it."""
+    return title if title.lower().startswith(part.lower()) else f"{part}: {title}"
 
 
 def _tokens(results: ResultSet) -> Table:

@@ -1,11 +1,13 @@
 """The page: tables and charts of result files, alone in one file, whatever the rows say."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from opswright.evals.report.charts import Point, cost_against_quality
 from tests.cli.conftest import *  # noqa: F403 - the program's fixture
 from tests.cli.program import Program
 from tests.evals.report.test_policies import ROWS
@@ -84,3 +86,35 @@ def test_a_browser_shows_it_and_sorts_by_a_click(program: Program, tmp_path: Pat
     assert 'aria-sort="ascending"' in table
     assert "<title>1</title>" not in shown and not re.search(r"<body[^>]*taken", shown)
     assert shown.count("<circle") == len(re.findall(r"<g class=\"g\d\">", shown)) >= 7
+
+
+def test_a_chart_where_nothing_varies_has_an_axis() -> None:
+    chart = cost_against_quality([Point("low", 0.0, 1.0, 1.0, 1.0)], "tokens")
+    assert "90 %" in chart and "100 %" in chart
+
+
+def test_several_results_of_one_suite_have_places_of_their_own(program: Program, tmp_path: Path) -> None:
+    paths = [write_results(tmp_path / name, "toy") for name in ("a.jsonl", "b.jsonl")]
+    page = tmp_path / "report.html"
+    assert program("eval", "report", *paths, "-o", page).code == 0
+    text = page.read_text()
+    assert text.count('id="toy-1"') == text.count('id="toy-2"') == 1 and 'href="#toy-2"' in text
+
+
+def test_what_is_no_file_is_not_replaced_by_the_page(program: Program, tmp_path: Path) -> None:
+    results, pipe, link = write_results(tmp_path / "toy.jsonl"), tmp_path / "pipe", tmp_path / "link.html"
+    os.mkfifo(pipe)
+    ran = program("eval", "report", results, "-o", pipe)
+    assert (ran.code, pipe.is_fifo()) == (2, True) and "no regular file" in ran.stderr
+    ran = program("eval", "run", "walkthrough", "--out", pipe)
+    assert ran.code == 2 and "no regular file" in ran.stderr
+    link.symlink_to(tmp_path / "page.html")
+    assert program("eval", "report", results, "-o", link).code == 0
+    assert link.is_symlink() and (tmp_path / "page.html").is_file()
+
+
+def test_a_page_that_cannot_be_written_is_one_line_and_leaves_nothing(program: Program, tmp_path: Path) -> None:
+    results = write_results(tmp_path / "toy.jsonl")
+    ran = program("eval", "report", results, "-o", results / "page.html")  # below a file
+    assert ran.code == 6 and "cannot be written" in ran.stderr and ran.stderr.count("\n") == 1
+    assert not list(tmp_path.glob("*.part"))

@@ -85,3 +85,10 @@ def test_prefill_token_equivalents() -> None:
     # the same tokens in two calls have half the context each
     assert prefill_token_equivalents({"tokens_in": 1000, "tokens_out": 100, "calls": 2}) < written
     assert 1e-4 < GAMMA < 1e-3
+
+
+def test_ours_may_cost_less_than_every_tier() -> None:
+    rows = {id: {"rows": {"low": one(True, 10), "high": one(True, 50), "auto": one(True, 0)}} for id in ("a", "b")}
+    found = by_name(rows)
+    assert found["ours"].pte == 0
+    assert "chance at the cost of ours" not in found
