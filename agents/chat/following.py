@@ -31,6 +31,13 @@ _GREETING = _any(
     r"^(?:many )?thanks?(?: you)?(?: (?:again|a lot|so much|very much))?$",
     r"^(?:(?:many )?thanks?(?: you)?,? )?(?:that|this|it) (?:was|is) (?:very |so |really |quite )?"
     r"(?:quick|fast|good|great|nice|perfect|helpful|useful|impressive|all)$",
+    # Greetings and thanks in other languages, with nothing else beside them.
+    r"^¡?(?:hola|buen[oa]s (?:d[ií]as|tardes|noches)|(?:muchas )?gracias|adi[oó]s|hallo|moin|guten (?:morgen|tag|abend)|"
+    r"(?:vielen )?dank(?:e(?: sch[oö]n)?)?|tsch[uü]ss|bonjour|bonsoir|salut|merci(?: beaucoup)?|au revoir|ciao|"
+    r"buongiorno|grazie(?: mille)?|ol[aá]|bom dia|obrigad[oa]|hoi|bedankt|dank je(?: wel)?|hej|tack|cześć|dzień dobry|"
+    r"dziękuję|merhaba|teşekkürler|привет|здравствуйте|добрый день|спасибо|привіт|дякую)$",
+    r"^(?:你好|您好|谢谢|謝謝|再见|こんにちは|おはよう(?:ございます)?|ありがとう(?:ございます)?|안녕하세요|감사합니다|"
+    r"مرحبا|شكرا|नमस्ते|धन्यवाद|שלום|תודה)$",
 )
 # Questions to the program about itself: what it can do, whom it has, how it is used.
 _ABOUT_ITSELF = _any(
@@ -62,7 +69,7 @@ _ABOUT_THE_SESSION = _any(
     r"^(?:please )?(?:summari[sz]e|recap) (?:the |this |our )?(?:session|conversation|chat)(?: so far)?$",
 )
 # Also where a second question follows in the same sentence.
-_SENTENCES = re.compile(r"[.!?]+(?:\s+|$)|\n+|,? and (?=(?:what|why|how|when|where|which|did|have) )")
+_SENTENCES = re.compile(r"[.!?。！？]+(?:\s+|$)|\n+|,? and (?=(?:what|why|how|when|where|which|did|have) )")
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ def test_several_lines_by_backslash_alt_enter_and_pasting(program: Program, toys
 def test_commands_files_and_specialists_are_completed(program: Program, toys: Chat) -> None:
     (program.folder / "sub").mkdir()
     (program.folder / "sub" / "pattern.txt").write_text("text")
+    (program.folder / "sub" / "my pattern.txt").write_text("text")
     with toys() as terminal:
         terminal.prompted()
         terminal.press("/ti", TAB)
@@ -100,6 +101,13 @@ def test_commands_files_and_specialists_are_completed(program: Program, toys: Ch
         terminal.screen_shows("@sub/pattern.txt")
         terminal.press(ENTER)
         terminal.shown("anvil had files ['sub/pattern.txt']")
+        terminal.say("/files clear")
+        terminal.shown("nothing is attached")
+        terminal.prompted()
+        terminal.press("please anvil it @sub/my", TAB)
+        terminal.screen_shows('@"sub/my pattern.txt"')
+        terminal.press(ENTER)
+        terminal.shown("anvil had files ['sub/my pattern.txt']")
 
 
 def test_what_was_typed_is_there_next_time_and_passwords_are_not(program: Program, toys: Chat) -> None:
@@ -198,6 +206,7 @@ def test_commands_of_the_chat(program: Program, toys: Chat) -> None:
             ("/c", "/c could be /cost, /clear"),
             ("/hel", "what stands; take a change back"),
             ("/tier huge", "there is no tier 'huge'"),
+            ("/tier high", "no model is configured for the high tier"),
             ("/tier", "tier: auto (no model is configured"),
             ("/cost", "limits of the session: $5"),
             ("/memory", "0 lessons in use"),

@@ -8,7 +8,7 @@ from opswright.agents.files import File, read_files
 from opswright.errors import InputError
 from opswright.nouns import digest
 
-_NAMED = re.compile(r"(?<!\S)@(\"[^\"\n]+\"|\S+)")
+_NAMED = re.compile(r"(?<!\S)@(\"[^\"\n]+\"|(?:\\ |\S)+)")  # a name with a space: quoted, or with a backslash before it
 _TRAILING = ".,;:!?)'\""
 MOST = 50
 
@@ -21,7 +21,7 @@ def named_in(request: str) -> tuple[str, list[str]]:
     found: list[str] = []
 
     def bare(match: re.Match[str]) -> str:
-        word = match[1].strip('"')
+        word = match[1].strip('"') if match[1].startswith('"') else match[1].replace("\\ ", " ")
         for path in (word, word.rstrip(_TRAILING)):
             if path and Path(path).expanduser().exists():
                 found.append(str(Path(path).expanduser()))

@@ -61,7 +61,9 @@ def _paths(word: str) -> Iterable[Completion]:
         return
     shown = [one for one in names if one.startswith(beginning) and (beginning.startswith(".") or one[0] != ".")]
     for name in shown[:MOST_NAMES]:
-        if " " not in name and name.isprintable():
+        if " " in name and name.isprintable() and '"' not in word + name:
+            yield Completion(f'"{word[: len(word) - len(beginning)]}{name}"', -len(word), display=inline(name))
+        elif name.isprintable() and " " not in name:
             yield Completion(name, -len(beginning), display=inline(name))
 
 

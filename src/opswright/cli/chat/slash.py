@@ -13,7 +13,7 @@ from opswright.console import bad, good, heading, inline
 from opswright.console.asking import question_lines
 from opswright.console.text import paint_diffs
 from opswright.errors import InputError, OpswrightError
-from opswright.nouns import Budget, Usage
+from opswright.nouns import Budget, Tier, Usage
 
 TIERS = ("auto", "solver", "low", "mid", "high")
 SHOWN = 15  # lines of a list
@@ -73,8 +73,11 @@ def _help(conversation: Conversation, rest: str) -> None:
 def _tier(conversation: Conversation, rest: str) -> None:
     if rest and rest not in TIERS:
         raise InputError(f"there is no tier {rest!r}: {', '.join(TIERS)}", "/tier")
+    configured = conversation.settings.models.tiers()
+    if rest and rest not in ("auto", Tier.SOLVER) and Tier(rest) not in configured:
+        raise InputError(f"no model is configured for the {rest} tier; set OPSWRIGHT_MODEL_{rest.upper()}", "/tier")
     conversation.tier = rest or conversation.tier
-    tiers = ", ".join(conversation.settings.models.tiers())
+    tiers = ", ".join(configured)
     models = f"models: {tiers}" if tiers else "no model is configured: the solver tier works alone"
     conversation.screen.text(f"tier: {conversation.tier} ({models})")
 

@@ -1,6 +1,7 @@
 """What a probe found, and how probes ask without ever hanging."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,13 @@ class Answer:
     def first_line(self) -> str:
         """The first line that is not empty."""
         return next((line.strip() for line in self.output.splitlines() if line.strip()), "")
+
+    @property
+    def version_line(self) -> str:
+        """The first line that holds a version and is no script's complaint: launchers may complain before they answer."""
+        lines = (line.strip() for line in self.output.splitlines())
+        named = (line for line in lines if re.search(r"\d\.\d", line) and not re.match(r"/\S+: ", line))
+        return next(named, self.first_line)
 
 
 def ask(command: Sequence[str], timeout_s: float = TOOL_TIMEOUT_S) -> Answer:

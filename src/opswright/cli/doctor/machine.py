@@ -66,7 +66,7 @@ def chromium(settings: Settings) -> Finding:
     for program in ("chromium", "chromium-browser", "google-chrome"):
         answer = ask([program, "--version"], timeout_s=8)
         if answer.code == 0:
-            return ok("Chromium", answer.first_line)
+            return ok("Chromium", answer.version_line)
     return missing("Chromium", answer.first_line, "apt-get install chromium; browser tests of web reports need it")
 
 
