@@ -50,6 +50,7 @@ class V1Group:
         with contextlib.suppress(FileNotFoundError):  # swap is accounted only where the kernel was told to
             self._write("memory", "memory.memsw.limit_in_bytes", size_bytes)
         self._write("memory", "memory.limit_in_bytes", size_bytes)
+        self._limit_tcp(size_bytes)
 
     def pause(self) -> None:
         if "freezer" in self._places:
@@ -105,9 +106,15 @@ class V1Group:
         self._write("memory", "memory.limit_in_bytes", limits.memory_bytes)
         with contextlib.suppress(OSError):
             self._write("memory", "memory.memsw.limit_in_bytes", limits.memory_bytes)  # swap is no way around it
+        self._limit_tcp(limits.memory_bytes)
         self._write("cpu", "cpu.cfs_period_us", PERIOD_US)
         self._write("cpu", "cpu.cfs_quota_us", max(1000, round(limits.cpus * PERIOD_US)))  # the kernel's least is 1 ms
         self._write("pids", "pids.max", limits.pids)
+
+    def _limit_tcp(self, size_bytes: int) -> None:
+        """What TCP buffers is counted apart, and without a limit by default; not every kernel was built to count it."""
+        with contextlib.suppress(OSError):
+            self._write("memory", "memory.kmem.tcp.limit_in_bytes", size_bytes)
 
     def _stops_at_limit(self) -> bool:
         try:

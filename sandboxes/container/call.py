@@ -19,13 +19,14 @@ from opswright.sandboxes.feeding import Source, written_to
 from opswright.sandboxes.ports import Command, Completed, Halted, Limit, Limits, OnMemory, never
 
 _STOPPED = 128 + 9
+_HELD_UP_S = 10.0  # a call without a group may stop whoever asks after it, for so long
 
 
 @dataclass
 class Call:
     """One command in a fresh container. `grouped`: it gets a control group of its own inside the container's.
 
-    `clean`: nothing of it lives any more.
+    `clean`: nothing of it lives any more. `held_up`: what asks after it in the container did not get to the end.
     """
 
     cell: Cell
@@ -39,6 +40,7 @@ class Call:
     group: CallGroup | None = None
     killings: Killings | None = None
     clean: bool = False
+    held_up: bool = False
 
     def completed(self) -> Completed:
         """Runs it to its end. Where it is not `clean` then, the container must go to end what lives of it.
@@ -52,7 +54,7 @@ class Call:
                 self._confine(running)
                 running.streams.give(given)
                 began = time.monotonic()
-                if not running.until_started():
+                if not running.until_started(self._short_of_memory) and not self._short_of_memory():
                     raise self._refusal(running)
                 return self._watched(running, began)
             finally:
@@ -77,6 +79,12 @@ class Call:
             self.group.adopt(pid)
         except OSError as error:
             raise SandboxUnavailable(f"a call ended before it began ({error})") from None
+
+    def _short_of_memory(self) -> bool:
+        """Also what stands before the command may find no room; it ends as the command would."""
+        if self.group is not None:
+            return self.group.frozen() or self.group.killed_at_memory()
+        return self.killings is not None and self.killings() > 0
 
     def _refusal(self, running: Execution) -> OpswrightError:
         code = running.final_code()
@@ -127,7 +135,9 @@ class Call:
         report, files, large = "", dict[str, bytes](), False
         if paths or self.group is None:
             report, files, large = self._asked_after(paths, beside)
-        if not report and self.group is None:  # files that fill the memory leave none for one more process
+        if (
+            not report and self.group is None and not self.held_up
+        ):  # files that fill the memory leave none for one more process
             give_room(self.cell, self.limits.memory_bytes)
             report, files, large = self._asked_after(paths, beside)
         if large:
@@ -146,7 +156,12 @@ class Call:
         most = self.limits.disk_bytes
         asked = Execution(self.cell, launch.AFTER, [str(most), *paths], most + 4096 + 32 * len(paths))
         try:
-            asked.until_end(beside)
+            silent_s = float(self.cell.api.timeout)
+            if not asked.until_end(beside, silent_s if self.group is not None else min(silent_s, _HELD_UP_S)):
+                if self.group is not None:  # nothing of the call lives
+                    raise SandboxUnavailable(f"the engine at {address()} does not answer")
+                self.held_up = True  # what lives of the call stops every process of its user, also this one
+                return "", {}, False
             return launch.read_after(bytes(asked.streams.outputs.kept["stdout"]), paths)
         finally:
             asked.streams.close()

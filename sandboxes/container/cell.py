@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 OWNER = "opswright.sandbox.owner"
+OPEN_FILES = 1024  # of each process; an engine's own default may be a million
 WAITER = 65533  # who waits: another user than the call, which therefore cannot touch it
 PERIOD_US = 100_000
 # As the first process it also buries what the call orphans: the dead would count as processes of the call for ever.
@@ -146,7 +147,7 @@ def _config(api: "APIClient", image: str, shape: Shape) -> dict[str, Any]:
         tmpfs={SCRATCH: f"size={shape.disk_bytes - shared},nr_inodes={files},mode=1777,exec,nosuid,nodev"},
         shm_size=max(shared, 4096),
         mounts=[_mount(api, bound, at) for at, bound in enumerate(shape.mounts)],
-        ulimits=[{"Name": "core", "Soft": 0, "Hard": 0}],
+        ulimits=[{"Name": "core", "Soft": 0, "Hard": 0}, {"Name": "nofile", "Soft": OPEN_FILES, "Hard": OPEN_FILES}],
         log_config={"Type": "none", "Config": {}},
     )
     config = api.create_container_config(

@@ -1,7 +1,7 @@
 """One process started in a running container through the engine, and its end."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from opswright.sandboxes.container.streams import Streams
 
 _LOOK_S = 0.005
 _BESIDE_S = 0.02
+_LOOK_STUCK_S = 0.1
 _ENDS_S = 5.0  # the engine notices the end of a process well before
 
 
@@ -44,19 +45,20 @@ class Execution:
             time.sleep(_LOOK_S)
         raise SandboxUnavailable(f"the engine at {address()} does not start a command: {self.complaint()}")
 
-    def until_started(self) -> bool:
-        """Waits for its first byte; False when it ended without one."""
+    def until_started(self, stuck: Callable[[], bool]) -> bool:
+        """Waits for its first byte; False when it ended without one, or is `stuck` before it."""
         heard, left = time.monotonic(), -1
-        while not self.streams.outputs.started and not self.streams.ended:
-            self.streams.wait(1.0)
+        while not self.streams.outputs.started and not self.streams.ended and not stuck():
+            self.streams.wait(_LOOK_STUCK_S)
             if self.streams.left != left:
                 heard, left = time.monotonic(), self.streams.left
             elif time.monotonic() - heard > self._answer_s:
                 raise SandboxUnavailable(f"the engine at {address()} does not start a command")
         return self.streams.outputs.started
 
-    def until_end(self, beside: Streams) -> None:
-        """Waits for the end of its outputs for as long as they go on. `beside` is read meanwhile: the engine does not
+    def until_end(self, beside: Streams, silent_s: float) -> bool:
+        """Waits for the end of its outputs for as long as they go on; False when nothing came of them, nor their end,
+        for `silent_s`. `beside` is read meanwhile: the engine does not
         tell of another process's end before somebody has taken what it wrote.
         """
         heard, seen = time.monotonic(), -1
@@ -66,8 +68,9 @@ class Execution:
             so_far = sum(self.streams.outputs.seen.values())
             if so_far != seen:
                 heard, seen = time.monotonic(), so_far
-            elif time.monotonic() - heard > self._answer_s:
-                raise SandboxUnavailable(f"the engine at {address()} does not answer")
+            elif time.monotonic() - heard > silent_s:
+                return False
+        return True
 
     def exit_code(self) -> int | None:
         """None while it runs. Raises SandboxUnavailable when the engine or the container has gone."""

@@ -27,11 +27,10 @@ class Running:
         self._gate = pipes[layout.GATE]
         self._exit_code: int | None = None
 
-    def go(self, line: bytes) -> None:
-        """Opens the gate."""
-        with os.fdopen(self._gate, "wb") as gate, contextlib.suppress(BrokenPipeError):
-            self._gate = -1
-            gate.write(line)
+    def gate(self) -> int:
+        """The descriptor that the line to run goes into: the caller's from now on."""
+        gate, self._gate = self._gate, -1
+        return gate
 
     def exit_code(self) -> int | None:
         """Of the command, as a shell gives it; None while it runs."""

@@ -92,7 +92,8 @@ class ProcessSandbox:
 def _watched(running: Running, watch: Watch) -> Completed:
     command, folder, group, streams = watch.command, watch.folder, running.group, watch.streams
     began = time.monotonic()
-    running.go(layout.line(command))
+    # While limits are watched: where there is no memory for so long a line, nobody takes all of it.
+    streams.give(running.gate(), Source(layout.line(command)))
     stopped_by = watch.until_end()
     seconds = time.monotonic() - began - watch.asked_s
     met = watch.met | (group.met() if group is not None else set())  # now: ending it lets nothing fork any more

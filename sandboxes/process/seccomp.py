@@ -1,6 +1,7 @@
 """System calls that a command in the process sandbox is refused: doors to more of the kernel than it needs.
 
-Above all new namespaces: in a user namespace of its own it could mount, and so write past its disk limit. The filter is
+Above all new namespaces: in a user namespace of its own it could mount, and so write past its disk limit. And sockets
+that no network namespace shuts in: by AF_VSOCK a virtual machine talks to the machine that runs it. The filter is
 classic BPF for seccomp(2), built by hand since nothing but these few tests is needed.
 """
 
@@ -14,6 +15,7 @@ _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _NEW_NAMESPACE = 0x7E020000  # every CLONE_NEW* flag of clone(2)
 _LOAD, _JUMP_EQUAL, _JUMP_ABOVE, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_FAMILIES = (1, 2, 10, 16)  # of sockets: AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (which interfaces are there)
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; both machines are little-endian
 
 
@@ -23,6 +25,7 @@ class _Machine:
     foreign: int | None  # numbers from here on belong to another calling convention
     clone: int
     clone3: int
+    socket: int
     refused: Mapping[str, int]
     refused_without_group: Mapping[str, int]  # memory that no process shows as its own, and other processors
 
@@ -33,6 +36,7 @@ _MACHINES: Mapping[str, _Machine] = {
         foreign=0x40000000,
         clone=56,
         clone3=435,
+        socket=41,
         refused={
             "unshare": 272, "setns": 308, "add_key": 248, "request_key": 249, "keyctl": 250, "bpf": 321,
             "perf_event_open": 298, "userfaultfd": 323, "io_uring_setup": 425, "io_uring_enter": 426,
@@ -45,6 +49,7 @@ _MACHINES: Mapping[str, _Machine] = {
         foreign=None,
         clone=220,
         clone3=435,
+        socket=198,
         refused={
             "unshare": 97, "setns": 268, "add_key": 217, "request_key": 218, "keyctl": 219, "bpf": 280,
             "perf_event_open": 241, "userfaultfd": 282, "io_uring_setup": 425, "io_uring_enter": 426,
@@ -72,6 +77,7 @@ def program(grouped: bool, machine: str | None = None) -> bytes | None:
     # C libraries fall back from clone3, whose flags stand where a filter cannot look, to clone.
     code += [_step(_JUMP_EQUAL, known.clone3, no=1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
     code += _refusals(refused)
+    code += _sockets(known.socket)
     code += [_step(_JUMP_EQUAL, known.clone, yes=1), _step(_RETURN, _ALLOW)]
     code += [_step(_LOAD, _FIRST_ARGUMENT), _step(_JUMP_SET, _NEW_NAMESPACE, no=1)]
     code += [_step(_RETURN, _ERRNO | errno.EPERM), _step(_RETURN, _ALLOW)]
@@ -83,6 +89,14 @@ def _refusals(numbers: Sequence[int]) -> list[bytes]:
     for number in numbers:
         steps += [_step(_JUMP_EQUAL, number, no=1), _step(_RETURN, _ERRNO | errno.EPERM)]
     return steps
+
+
+def _sockets(number: int) -> list[bytes]:
+    """Those of other families are not supported; what is no such call goes on behind these steps."""
+    families = len(_FAMILIES)
+    steps = [_step(_JUMP_EQUAL, number, no=families + 3), _step(_LOAD, _FIRST_ARGUMENT)]
+    steps += [_step(_JUMP_EQUAL, family, yes=families - at) for at, family in enumerate(_FAMILIES)]
+    return [*steps, _step(_RETURN, _ERRNO | errno.EAFNOSUPPORT), _step(_RETURN, _ALLOW)]
 
 
 def _step(operation: int, value: int, yes: int = 0, no: int = 0) -> bytes:

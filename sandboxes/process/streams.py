@@ -19,7 +19,6 @@ class Streams:
     ) -> None:
         self._selector = selectors.DefaultSelector()
         self._selector.register(ending, selectors.EVENT_READ, "ending")
-        self._given = given
         self._to = to
         self._most = most
         self._kept = {"stdout": bytearray(), "stderr": bytearray()}
@@ -27,17 +26,21 @@ class Streams:
         for name, stream in (("stdout", stdout), ("stderr", stderr)):
             os.set_blocking(stream, False)
             self._selector.register(stream, selectors.EVENT_READ, name)
+        self.give(stdin, given)
+
+    def give(self, descriptor: int, given: Source) -> None:
+        """Sends all of this into one more pipe, as it is taken there, then closes it: the descriptor is ours now."""
         if given.left:
-            os.set_blocking(stdin, False)
-            self._selector.register(stdin, selectors.EVENT_WRITE, "stdin")
+            os.set_blocking(descriptor, False)
+            self._selector.register(descriptor, selectors.EVENT_WRITE, given)
         else:
-            os.close(stdin)
+            os.close(descriptor)
 
     def wait(self, seconds: float) -> None:
         """Moves what can be moved; returns after some event, or this time at the latest."""
         for key, _ in self._selector.select(max(seconds, 0.0)):
-            if key.data == "stdin":
-                self._feed(key.fd)
+            if isinstance(key.data, Source):
+                self._feed(key.fd, key.data)
             elif key.data in self._kept:
                 self._read(key.fd, key.data)
 
@@ -85,15 +88,15 @@ class Streams:
         self._seen[name] += len(chunk)
         return True
 
-    def _feed(self, descriptor: int) -> None:
-        piece = self._given.piece()
+    def _feed(self, descriptor: int, given: Source) -> None:
+        piece = given.piece()
         try:
-            self._given.took(os.write(descriptor, piece))
+            given.took(os.write(descriptor, piece))
         except BlockingIOError:
             return
         except OSError:  # the command does not read any more
-            self._given.stop()
-        if not self._given.left:
+            given.stop()
+        if not given.left:
             self._done(descriptor)
 
     def _done(self, descriptor: int) -> None:

@@ -81,6 +81,19 @@ if os.fork():
 while True:
     time.sleep(1)
 """
+_STOPS_OTHERS = """
+import os, signal, time
+if os.fork():
+    time.sleep(99)
+os.setsid()
+while True:
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        if int(pid) not in (1, os.getpid()):
+            try:
+                os.kill(int(pid), signal.SIGSTOP)
+            except OSError:
+                pass
+"""
 _FLOOD = """
 import os
 while True:
@@ -136,6 +149,7 @@ class Attacks:
             pytest.param(["python3", "-c", _DEAF], Limit.TIME, set(), id="ignores signals"),
             pytest.param(["python3", "-c", _RUNAWAY.format(parent="time.sleep(99)")], Limit.TIME, set(), id="escapes"),
             pytest.param(["python3", "-c", _RUNAWAY.format(parent="os._exit(0)")], None, set(), id="escapes and ends"),
+            pytest.param(["python3", "-c", _STOPS_OTHERS], Limit.TIME, set(), id="stops all in reach"),
             pytest.param(["sh", "-c", "kill -9 -1; exit 0"], None, set(), id="kills all in reach"),
             pytest.param(["python3", "-c", _FLOOD.format(stream=1)], Limit.OUTPUT, set(), id="floods stdout"),
             pytest.param(["python3", "-c", _FLOOD.format(stream=2)], Limit.OUTPUT, set(), id="floods stderr"),

@@ -40,6 +40,13 @@ class AtTheMemoryLimit:
         done = sandbox.run(command, replace(SMALL, disk_bytes=100 * MIB))
         assert (done.stopped_by, done.exit_code) == (Limit.MEMORY, 137)
 
+    def test_a_command_too_long_for_its_memory_is_stopped_before_it_begins(self, sandbox: Sandbox) -> None:
+        """The shell before it holds all of it. Asked or not, nobody waits for that shell for ever."""
+        command, limits = Command(["true", *["x" * 100_000] * 300]), replace(SMALL, memory_bytes=16 * MIB)
+        for on_memory in (None, lambda question: None):
+            done = sandbox.run(command, limits, on_memory)
+            assert (done.stopped_by, done.exit_code, done.stdout) == (Limit.MEMORY, 137, b"")
+
     def test_raised_it_finishes(self, sandbox: Sandbox) -> None:
         _must_freeze(sandbox)
         command, seen = python(_NEEDS_80), list[MemoryAsk]()

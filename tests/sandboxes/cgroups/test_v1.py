@@ -73,6 +73,29 @@ def test_a_call_that_waits_and_is_paused_can_be_killed() -> None:
         assert process.wait(60) == -9 and group.pids() == ()
 
 
+_SENDS = """
+import socket
+listening, held, sent = socket.create_server(("127.0.0.1", 0)), [], 0
+for _ in range(100):
+    client = socket.create_connection(listening.getsockname())
+    held += [client, listening.accept()[0]]
+    client.setblocking(False)
+    try:
+        while sent < 200 << 20:
+            sent += client.send(bytes(65536))
+    except BlockingIOError:
+        pass
+print(sent >> 20)
+"""
+
+
+@pytest.mark.live
+def test_what_tcp_buffers_is_limited() -> None:
+    with started(_SENDS) as (group, process):
+        said = process.communicate(timeout=60)[0]
+        assert group.killed_at_memory() or int(said) <= 2 * (LIMITS.memory_bytes >> 20)
+
+
 @pytest.mark.live
 def test_processors_are_shared_out_and_counted() -> None:
     code = "import time\nend = time.monotonic() + 0.6\nwhile time.monotonic() < end: pass"

@@ -1,6 +1,7 @@
 """The filter of system calls, run by a small interpreter of classic BPF, for both machines."""
 
 import errno
+import socket
 import struct
 
 import pytest
@@ -9,8 +10,26 @@ from opswright.sandboxes.process import seccomp
 
 AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 NUMBERS = {
-    "x86_64": {"read": 0, "clone": 56, "clone3": 435, "unshare": 272, "bpf": 321, "memfd_create": 319, "execve": 59},
-    "aarch64": {"read": 63, "clone": 220, "clone3": 435, "unshare": 97, "bpf": 280, "memfd_create": 279, "execve": 221},
+    "x86_64": {
+        "read": 0,
+        "clone": 56,
+        "clone3": 435,
+        "unshare": 272,
+        "bpf": 321,
+        "memfd_create": 319,
+        "execve": 59,
+        "socket": 41,
+    },
+    "aarch64": {
+        "read": 63,
+        "clone": 220,
+        "clone3": 435,
+        "unshare": 97,
+        "bpf": 280,
+        "memfd_create": 279,
+        "execve": 221,
+        "socket": 198,
+    },
 }
 THREAD, NEW_USER, NEW_NETWORK = 0x3D0F00, 0x10000000, 0x40000000
 
@@ -48,6 +67,13 @@ def answer(machine: str, number: int, first: int = 0, audit: int | None = None, 
         ("unshare", 0, errno.EPERM),
         ("bpf", 0, errno.EPERM),
         ("memfd_create", 0, 0),
+        ("socket", socket.AF_UNIX, 0),
+        ("socket", socket.AF_INET, 0),
+        ("socket", socket.AF_INET6, 0),
+        ("socket", socket.AF_NETLINK, 0),
+        ("socket", 40, errno.EAFNOSUPPORT),  # AF_VSOCK
+        ("socket", 38, errno.EAFNOSUPPORT),  # AF_ALG
+        ("socket", 0, errno.EAFNOSUPPORT),
     ],
 )
 def test_doors_are_shut_and_the_rest_is_open(machine: str, name: str, first: int, error: int) -> None:
