@@ -14,6 +14,7 @@ from opswright.agents.routing.scoring import NOBODY
 
 FOLDER = Path(__file__).parent / "training"
 NOBODYS = 0.06  # of the joined requests have a part for nobody
+SAME = 0.25  # have parts for one specialist alone
 # What ends a part that another one follows.
 _STOPS = " .;,\u3002\uff0c"
 
@@ -81,8 +82,12 @@ def joined(written: Sequence[Labelled], count: int, seed: int) -> list[Labelled]
         if name in known["background"] and rng.random() < 0.3:
             found.append(_with_background(rng.choice(pools[name]), known["background"][name], rng))
         else:
-            parts = rng.sample(pools[name], 3 if rng.random() < 0.2 else 2)
-            if rng.random() < NOBODYS:
+            several = 3 if rng.random() < 0.2 else 2
+            parts = rng.sample(pools[name], several)
+            if rng.random() < SAME:
+                mine = [one for one in pools[name] if one.order == parts[0].order]
+                parts = rng.sample(mine, several) if len(mine) >= several else parts
+            if nobodys[name] and rng.random() < NOBODYS:
                 parts[rng.randrange(len(parts))] = rng.choice(nobodys[name])
             found.append(_together(parts, joins[name], rng))
     return found
@@ -109,8 +114,10 @@ def _order(texts: Sequence[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _with_background(one: Labelled, sentences: Sequence[str], rng: Random) -> Labelled:
-    before, after = f"{rng.choice(sentences)} {one.text}", f"{one.text} {rng.choice(sentences)}"
-    return Labelled(one.language, ((one.parts[0][0], rng.choice([before, after])),), one.order, one.source)
+    before = [rng.choice(sentences) for _ in range(rng.randrange(3))]
+    after = [rng.choice(sentences) for _ in range(rng.randrange(0 if before else 1, 3))]
+    text = " ".join([*before, one.text, *after])
+    return Labelled(one.language, ((one.parts[0][0], text),), one.order, one.source)
 
 
 def _lower(text: str, before: str) -> str:
