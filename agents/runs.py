@@ -111,7 +111,7 @@ def resume(run: str, settings: Settings, choices: Choices, doors: Doors | None =
     journal = doors.journal(settings.journal_path)
     record = journal.find(f"{run}/{RUN}")
     if record is None:
-        raise InputError("there is no such run; `opswright sessions list` shows what there is", run)
+        raise InputError("there is no such session or run; `opswright sessions list` shows what there is", run)
     turn = journal.find(f"turn:{run}")
     if journal.find(f"{ERASING}:{run if turn is None else turn.run}") is not None:
         raise InputError("was deleted; nothing of it is left to go on with", run)

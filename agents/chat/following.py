@@ -32,8 +32,9 @@ _GREETING = _any(
     r"^(?:(?:many )?thanks?(?: you)?,? )?(?:that|this|it) (?:was|is) (?:very |so |really |quite )?"
     r"(?:quick|fast|good|great|nice|perfect|helpful|useful|impressive|all)$",
     # Greetings and thanks in other languages, with nothing else beside them.
-    r"^¡?(?:hola|buen[oa]s (?:d[ií]as|tardes|noches)|(?:muchas )?gracias|adi[oó]s|hallo|moin|guten (?:morgen|tag|abend)|"
-    r"(?:vielen )?dank(?:e(?: sch[oö]n)?)?|tsch[uü]ss|bonjour|bonsoir|salut|merci(?: beaucoup)?|au revoir|ciao|"
+    r"^¡?(?:hola|buen[oa]s (?:d[ií]as|tardes|noches)|(?:muchas )?gracias|adi[oó]s|hallo|moin|"
+    r"guten (?:morgen|tag|abend)|(?:vielen )?dank(?:e(?: sch[oö]n)?)?|tsch[uü]ss|"
+    r"bonjour|bonsoir|salut|merci(?: beaucoup)?|au revoir|ciao|"
     r"buongiorno|grazie(?: mille)?|ol[aá]|bom dia|obrigad[oa]|hoi|bedankt|dank je(?: wel)?|hej|tack|cześć|dzień dobry|"
     r"dziękuję|merhaba|teşekkürler|привет|здравствуйте|добрый день|спасибо|привіт|дякую)$",
     r"^(?:你好|您好|谢谢|謝謝|再见|こんにちは|おはよう(?:ございます)?|ありがとう(?:ございます)?|안녕하세요|감사합니다|"
@@ -69,7 +70,7 @@ _ABOUT_THE_SESSION = _any(
     r"^(?:please )?(?:summari[sz]e|recap) (?:the |this |our )?(?:session|conversation|chat)(?: so far)?$",
 )
 # Also where a second question follows in the same sentence.
-_SENTENCES = re.compile(r"[.!?。！？]+(?:\s+|$)|\n+|,? and (?=(?:what|why|how|when|where|which|did|have) )")
+_SENTENCES = re.compile(r"[.!?\u3002\uff01\uff1f]+(?:\s+|$)|\n+|,? and (?=(?:what|why|how|when|where|which|did|have) )")
 
 
 @dataclass(frozen=True)

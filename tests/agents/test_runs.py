@@ -240,7 +240,7 @@ def test_a_run_at_work_cannot_be_resumed(office: Office, tmp_path: Path) -> None
 @pytest.mark.parametrize("run", ["", "nobody", "../../etc/passwd", "a/b"])
 def test_an_unknown_run_is_an_input_error(office: Office, run: str) -> None:
     office.run(task())
-    with pytest.raises(InputError, match="there is no such run"):
+    with pytest.raises(InputError, match="there is no such session or run"):
         office.again(run)
 
 

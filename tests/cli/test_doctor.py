@@ -225,7 +225,7 @@ def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeyp
 
 def test_a_launcher_s_complaint_is_not_taken_for_the_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "chromium"
-    script.write_text("#!/bin/sh\necho \"$0: 9: [: 12: unexpected operator\" >&2\necho Chromium 156.0.8078.79\n")
+    script.write_text('#!/bin/sh\necho "$0: 9: [: 12: unexpected operator" >&2\necho Chromium 156.0.8078.79\n')
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert machine.chromium(settings_of(tmp_path)).detail == "Chromium 156.0.8078.79"

@@ -46,6 +46,10 @@ def test_a_usage_error_names_its_command(program: Program) -> None:
     assert envelope["command"] == "sessions list"
 
 
+def test_a_suggestion_ends_as_the_question_it_is(program: Program) -> None:
+    assert "Did you mean 'diff'? `opswright policy --help`" in program("policy", "dif").error_line()
+
+
 @pytest.mark.parametrize("group", ["policy", "sessions", "eval"])
 def test_a_group_alone_says_what_it_has(program: Program, group: str) -> None:
     ran = program(group)

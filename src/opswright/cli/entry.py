@@ -144,7 +144,9 @@ def _usage_reply(error: click.ClickException, meta: dict[str, Any]) -> Reply:
         message = f"which command? There is {', '.join(error.ctx.command.list_commands(error.ctx))}"
     if context is not None:
         meta.setdefault(COMMAND_KEY, command_name(context))
-        message = f"{message.rstrip('.')}. `{context.command_path} --help` shows what there is."
+        ended = message.rstrip(".")
+        stop = "" if ended.endswith("?") else "."  # click may end with a question: Did you mean 'diff'?
+        message = f"{ended}{stop} `{context.command_path} --help` shows what there is."
     return _failure("UsageError", message, Exit.INPUT)
 
 

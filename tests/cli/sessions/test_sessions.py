@@ -70,6 +70,8 @@ def test_a_single_request_is_deleted(program: Program) -> None:
     assert "deleted on" in program("sessions", "show", one["id"]).stdout
     assert program("sessions", "export", one["id"]).code == 2
     assert "was deleted already" in program("sessions", "delete", one["id"]).error_line()
+    unknown = program("sessions", "delete", "nothing")
+    assert "there is no such session" in unknown.error_line() and "deleting" not in unknown.stderr
 
 
 def test_a_chat_is_shown_exported_and_deleted_with_its_history(program: Program, toys: Any) -> None:

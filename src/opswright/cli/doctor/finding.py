@@ -61,7 +61,7 @@ class Answer:
 
     @property
     def version_line(self) -> str:
-        """The first line that holds a version and is no script's complaint: launchers may complain before they answer."""
+        """The first line with a version that is no script's complaint: launchers may complain before they answer."""
         lines = (line.strip() for line in self.output.splitlines())
         named = (line for line in lines if re.search(r"\d\.\d", line) and not re.match(r"/\S+: ", line))
         return next(named, self.first_line)

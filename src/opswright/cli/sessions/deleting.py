@@ -21,6 +21,7 @@ def delete(options: Options, id: str, standing: str) -> Reply:
     if options.dry_run:
         runs = eraser.check(id, chosen)
         return Reply(Status.DONE, {"id": id, "runs": list(runs)}, f"would delete {id} with {len(runs)} runs")
+    eraser.check(id, "forget")  # said only of what is there
     options.progress(f"deleting {id}: the journal is rewritten, which takes a moment for a big one")
     erased = eraser.erase(id, chosen)
     return Reply(Status.DONE, _json(erased), "\n".join(_lines(erased, eraser.unfinished())))
