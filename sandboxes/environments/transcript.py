@@ -48,7 +48,7 @@ class TranscriptRecorder:
         """The live call, written down before it returns; a failure is written down too and raised again."""
         what = f"{self.name}: {operation}"
         asked = plain(dict(arguments), f"{what}'s arguments")
-        row = {"operation": operation, "arguments": self._redactor.value(asked)}
+        row = {"operation": self._redactor.text(operation), "arguments": self._redactor.value(asked)}
         with self._lock:
             try:
                 result = self._redactor.value(plain(self._live.call(operation, asked), f"what {what} gave"))
@@ -94,7 +94,8 @@ class Transcript:
 
     def call(self, operation: str, arguments: Mapping[str, Json]) -> Json:
         """What the recorded call gave, or raises what it raised. Raises RecordingMissing when another one was next."""
-        came = {"operation": operation, "arguments": self._redactor.value(plain(dict(arguments), "the arguments"))}
+        said = self._redactor.value(plain(dict(arguments), "the arguments"))
+        came = {"operation": self._redactor.text(operation), "arguments": said}
         with self._lock:
             if self._failed:
                 raise self._missing(f"nothing is played back after call {self._next + 1} ({self._failed})")

@@ -171,6 +171,8 @@ def test_secrets_are_cut_before_anything_is_written_and_the_replay_is_asked_with
     shelf.gives = lambda operation, arguments: (_ for _ in ()).throw(ToolFailed(f"cannot reach {secret}"))
     with pytest.raises(ToolFailed, match="redacted") as failed:
         recorder.call("look", {"url": secret})
+    shelf.gives = lambda operation, arguments: None
+    recorder.call(f"look at {secret}", {})
     recorder.close()
     assert "hunter22" not in path.read_text() + json.dumps(heard) + str(failed.value)
     again = replay(path)
@@ -178,6 +180,7 @@ def test_secrets_are_cut_before_anything_is_written_and_the_replay_is_asked_with
     with pytest.raises(ToolFailed) as replayed:
         again.call("look", {"url": secret})
     assert str(replayed.value) == str(failed.value)
+    assert again.call(f"look at {secret}", {}) is None
     again.close()
 
 
