@@ -114,7 +114,9 @@ class ResultFile:
     def close(self) -> None:
         """Closes the file; the rows stay readable."""
         if self._handle is not None:
-            self._handle.close()
+            # Every line was flushed; what is left is one that had no room, which was told and would have none again.
+            with contextlib.suppress(OSError):
+                self._handle.close()
             self._handle = None
 
     def of(self, part: str) -> dict[str, Json]:

@@ -1,6 +1,7 @@
 """The runner: every case once, also across a kill; errors are rows; files of other runs are refused."""
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -134,3 +135,15 @@ def test_an_id_is_there_once(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="part counting has more than one case a"):
         run_part(Twice(tmp_path / "log"), _results(tmp_path / "a"), limit=None, progress=lambda *_: None)
+
+
+def test_a_file_without_room_is_one_error_also_when_it_is_closed(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    results = _results(tmp_path / "rows.jsonl")
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "rows.jsonl").stat().st_size + 5, hard))
+    try:
+        with pytest.raises(StoreFailed, match=r"rows\.jsonl: the result file cannot be written"):
+            results.add("p", "a", {"passed": True})
+        results.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
