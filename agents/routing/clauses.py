@@ -185,7 +185,8 @@ def _clauses(
     for at in range(len(tokens)):
         mark = marks.get(at)
         late = mark is not None and mark.kind in ("then", "also") and not gaps[at] and at - bounds[-1] < SHORTEST
-        may = at > inside and at and not (late and at - 1 not in ends) and len(bounds) < MOST
+        begun = at > _after_marks(bounds[-1], marks)  # "but before that" is one opening, not three clauses
+        may = at > inside and begun and not (late and at - 1 not in ends) and len(bounds) < MOST
         if may and _cuts(at, tokens, gaps, marks, ends, starts, spoken, subordinate):
             bounds.append(at)
         if bounds[-1] == at:
@@ -195,6 +196,13 @@ def _clauses(
     return [
         _clause(first, last, gaps, marks, ends) for first, last in zip(bounds, [*bounds[1:], len(tokens)], strict=True)
     ]
+
+
+def _after_marks(at: int, marks: Mapping[int, _Mark]) -> int:
+    """The first token after the connectives that stand at a token."""
+    while at in marks:
+        at += marks[at].size
+    return at
 
 
 def _cuts(
@@ -220,7 +228,7 @@ def _cuts(
         return True
     if mark is None:
         return False
-    if mark.kind == "first" and not gap and mark.size == 1:
+    if mark.kind == "first" and not gap:
         return False  # "check it first", "prüfe zuerst": inside its clause
     following = tokens[at + mark.size].text if at + mark.size < len(tokens) else ""
     if mark.kind == "and":

@@ -14,7 +14,7 @@ from opswright.agents.routing.scoring import NOBODY, Decoded, change_scores, cla
 from opswright.agents.routing.vocabulary import grammar, read_vocabulary
 from opswright.agents.routing.words import elements
 
-POINT = 2.0  # what a keyword of a manifest is worth, in natural logarithms of odds against "nobody"; a phrase twice
+POINT = 3.0  # what a keyword of a manifest is worth, in natural logarithms of odds against "nobody"; a phrase twice
 MOST_POINTS = 4.0
 SIMILAR = 0.5
 _NEVER = -60.0
