@@ -185,6 +185,7 @@ def _clauses(
     for at in range(len(tokens)):
         mark = marks.get(at)
         late = mark is not None and mark.kind in ("then", "also") and not gaps[at] and at - bounds[-1] < SHORTEST
+        late = late and not (mark is not None and at + mark.size in starts)  # "tune nfs then check the logs"
         begun = at > _after_marks(bounds[-1], marks)  # "but before that" is one opening, not three clauses
         may = at > inside and begun and not (late and at - 1 not in ends) and len(bounds) < MOST
         if may and _cuts(at, tokens, gaps, marks, ends, starts, spoken, subordinate):

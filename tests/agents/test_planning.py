@@ -17,7 +17,10 @@ from opswright.nouns import Tier
 from opswright.tools.models.prompts import Prompts
 
 NAMES = ["storage", "chaos", "policy", "sql", "logs"]
-CLEAR, UNCLEAR = "Repair the bucket policy exports.json", "my thing is slow, look at the log of the thing"
+CLEAR, UNCLEAR = (
+    "Repair the bucket policy exports.json",
+    "look at the thing, something with the log or the table is odd",
+)
 
 
 class Scripted:
