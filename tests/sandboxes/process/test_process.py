@@ -152,7 +152,8 @@ def test_all_but_the_working_folder_is_mounted_read_only(sandbox: ProcessSandbox
     assert {place for place, words in options.items() if "nodev" not in words} <= writable - {"/tmp", "/proc"}
 
 
-def test_a_killed_owners_call_ends_at_once_without_anybody_sweeping(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("sandbox")  # which says where there can be none
+def test_a_killed_owners_call_ends_at_once_without_anybody_sweeping() -> None:
     mark = new_mark()
 
     def work(say: Callable[[str], None]) -> None:
